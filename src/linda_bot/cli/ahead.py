@@ -1,0 +1,70 @@
+"""Starting the engine ahead of everything else, from a first glance at the command line."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from linda_bot.whatsapp.spawn import ENGINE_COMMAND, EngineProcess, spawn_engine
+
+SANDBOX_ENGINE_COMMAND = (sys.executable, "-m", "linda_bot.sandbox.engine")
+SANDBOX_ENVIRONMENT_FILE = "engine.env"
+
+
+class EngineChoice(NamedTuple):
+    """Which engine a command line asks for, and the process that was started ahead, if one was."""
+
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    process: EngineProcess | None = None
+
+
+def start_engine_ahead(arguments: list[str]) -> EngineChoice:
+    """Start an engine if the command line is going to need one; it does nothing before it is told to.
+
+    Until the daemon listens to signals itself, SIGINT and SIGTERM end the process at once, with code 0: nothing has
+    begun yet.
+    """
+    choice = choose_engine(arguments)
+    if arguments[:1] != ["run"] or not {"-h", "--help"}.isdisjoint(arguments):
+        return choice
+    try:
+        process = spawn_engine(choice.command, choice.environment)
+    except OSError:
+        return choice  # it is tried again, and told, when the client starts
+
+    def quit_at_once(_signal: int, _frame: object) -> None:
+        os.kill(process.pid, signal.SIGKILL)
+        os._exit(0)
+
+    signal.signal(signal.SIGINT, quit_at_once)
+    signal.signal(signal.SIGTERM, quit_at_once)
+    return choice._replace(process=process)
+
+
+def choose_engine(arguments: list[str]) -> EngineChoice:
+    """Return the sandbox's engine for `--sandbox DIR`, else the one that talks to WhatsApp."""
+    directory = sandbox_directory(arguments)
+    if directory is None:
+        return EngineChoice(ENGINE_COMMAND, {})
+    return EngineChoice(SANDBOX_ENGINE_COMMAND, read_environment(directory / SANDBOX_ENVIRONMENT_FILE))
+
+
+def sandbox_directory(arguments: list[str]) -> Path | None:
+    """Return what follows `--sandbox`, if it is there."""
+    for position, argument in enumerate(arguments):
+        if argument == "--sandbox" and position + 1 < len(arguments):
+            return Path(arguments[position + 1])
+        if argument.startswith("--sandbox="):
+            return Path(argument.partition("=")[2])
+    return None
+
+
+def read_environment(path: Path) -> dict[str, str]:
+    """Read KEY=VALUE lines; nothing when there is no such file."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return {}
+    return dict(line.split("=", 1) for line in lines if "=" in line)

@@ -1,0 +1,1 @@
+"""The life of a link: restore, link, stay connected, end well."""

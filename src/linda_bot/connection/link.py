@@ -1,0 +1,266 @@
+"""The link: looks at the session, runs one attempt after the other, and is the one place that knows the state."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from linda_bot.connection.attempt import Attempt, Patience
+from linda_bot.connection.events import (
+    LinkGaveUp,
+    LinkingCompleted,
+    LinkingStarted,
+    LinkStateChanged,
+    RestoreAuthenticated,
+    RestoreCompleted,
+    RestoreStarted,
+    RetryScheduled,
+    SessionSetAside,
+)
+from linda_bot.connection.lifecycle import Finding, LinkState, next_state
+from linda_bot.connection.policy import Ending, GiveUp, Retry, Rules, StartOver, Tally, decide
+from linda_bot.kernel.bus import EventBus
+from linda_bot.kernel.errors import ExitCode
+from linda_bot.kernel.tasks import spawn_task
+from linda_bot.whatsapp.events import Connected, MessageReceived
+from linda_bot.whatsapp.port import ClientFactory, LinkRequest, WhatsAppClient
+
+STABLE_AFTER_S = 60.0
+"""A link that has lasted this long has forgotten its earlier failures."""
+
+
+class SessionLook(NamedTuple):
+    """What was found where the session should be."""
+
+    linked: bool
+    damaged: bool = False
+    why: str = ""
+    """Why there is nothing to restore, or what is damaged."""
+    previous_status: str = ""
+    last_activity: datetime | None = None
+
+
+class SessionFiles(Protocol):
+    """What the link asks of the session's files; nothing of it is called while an engine runs."""
+
+    @property
+    def store(self) -> Path:
+        """Where the client library keeps its store."""
+
+    async def look(self) -> SessionLook:
+        """Check the session."""
+
+    async def set_aside(self, because: str) -> Path | None:
+        """Move the session out of the way and return where to; None when there was nothing."""
+
+
+class Plan(NamedTuple):
+    """The slice of the settings that the link lives by."""
+
+    rules: Rules
+    patience: Patience
+    device_name: str
+    account: str | None
+    """The number that must be linked; None for whichever scans the code."""
+    log_level: str = "warning"
+
+
+class Link:
+    """Keeps one session linked and connected; `run` is its life."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        files: SessionFiles,
+        make_client: ClientFactory,
+        bus: EventBus,
+        take_message: Callable[[MessageReceived], Awaitable[None]],
+    ) -> None:
+        self._plan = plan
+        self._files = files
+        self._make_client = make_client
+        self._bus = bus
+        self._take_message = take_message
+        self._state = LinkState.STARTING
+        self._since = 0.0
+        self._tally = Tally()
+        self._client: WhatsAppClient | None = None
+        self._online = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._look = SessionLook(linked=False)
+        self._attempt_started = 0.0
+        self._number = ""
+
+    @property
+    def state(self) -> LinkState:
+        """Where the link is."""
+        return self._state
+
+    @property
+    def number(self) -> str:
+        """The linked number; empty until the first login."""
+        return self._number
+
+    def connected_for(self) -> float:
+        """Return for how many seconds the link has been up; 0 when it is not."""
+        return asyncio.get_running_loop().time() - self._since if self._state is LinkState.CONNECTED else 0.0
+
+    async def client(self) -> WhatsAppClient:
+        """Return the client of a link that is up; wait until it is."""
+        while self._client is None or not self._online.is_set():
+            await self._online.wait()
+        return self._client
+
+    def hurry(self) -> None:
+        """Cut the wait for the next attempt short."""
+        self._hurry.set()
+
+    def stop_asked(self) -> None:
+        """Say that the end is near; cancelling `run` is what brings it."""
+        self._move(Finding.STOP_ASKED, "")
+
+    async def run(self) -> ExitCode:
+        """Look, connect, and begin again, until no retry can help; returns the exit code for that."""
+        try:
+            while True:
+                ending = await self._next_attempt()
+                code = await self._follow_up(ending)
+                if code is not None:
+                    return code
+        finally:
+            self.stop_asked()
+            self._move(Finding.STOPPED, "")
+
+    async def _next_attempt(self) -> Ending:
+        self._look = look = await self._files.look()
+        if look.damaged:
+            return Ending(Finding.SESSION_DAMAGED, look.why)
+        if not look.linked:
+            if not self._plan.rules.can_show_qr:
+                return Ending(Finding.SESSION_MISSING, look.why)
+            self._move(Finding.SESSION_MISSING, look.why)
+            rounds = self._plan.rules.qr_rounds
+            self._bus.publish(LinkingStarted(round=self._tally.qr_rounds + 1, rounds=rounds, why=look.why))
+        else:
+            self._move(Finding.SESSION_FOUND, "")
+            if self._state is LinkState.RESTORING:
+                self._announce_restore()
+        return await self._attempt(linked=look.linked)
+
+    def _announce_restore(self) -> None:
+        self._bus.publish(
+            RestoreStarted(
+                attempt=self._tally.damaged + 1,
+                attempts=self._plan.rules.restore_attempts,
+                previous_status=self._look.previous_status,
+                last_activity=self._look.last_activity,
+            )
+        )
+
+    async def _attempt(self, *, linked: bool) -> Ending:
+        client = self._client = self._make_client()
+        self._attempt_started = asyncio.get_running_loop().time()
+        attempt = Attempt(
+            client,
+            self._plan.patience,
+            linked=linked,
+            expected_number=self._plan.account,
+            tell=self._bus.publish,
+            on_connected=self._on_connected,
+            on_socket_lost=self._on_socket_lost,
+        )
+        messages = spawn_task(self._hand_over_messages(client), name="messages")
+        try:
+            return await attempt.run(
+                LinkRequest(
+                    store=self._files.store, device_name=self._plan.device_name, log_level=self._plan.log_level
+                )
+            )
+        finally:
+            self._online.clear()
+            self._client = None
+            messages.cancel()
+
+    async def _hand_over_messages(self, client: WhatsAppClient) -> None:
+        async for message in client.messages():
+            await self._take_message(message)
+
+    def _on_connected(self, event: Connected) -> None:
+        was = self._state
+        self._number = event.number or self._number
+        self._move(Finding.CONNECTED, "")
+        self._online.set()
+        duration_ms = round((asyncio.get_running_loop().time() - self._attempt_started) * 1000)
+        if was is LinkState.LINKING:
+            self._tally = Tally()
+            self._bus.publish(LinkingCompleted(number=self._number))
+        elif was in (LinkState.RESTORING, LinkState.RECONNECTING):
+            attempt = self._tally.damaged + 1
+            self._bus.publish(RestoreAuthenticated(attempt=attempt, duration_ms=duration_ms))
+            self._bus.publish(RestoreCompleted(attempt=attempt, duration_ms=duration_ms, number=self._number))
+
+    def _on_socket_lost(self) -> None:
+        if self.connected_for() >= STABLE_AFTER_S:
+            self._tally = Tally()
+        self._online.clear()
+        self._move(Finding.SOCKET_LOST, "the connection was lost; the client library tries again")
+
+    async def _follow_up(self, ending: Ending) -> ExitCode | None:
+        """Carry out what the policy says of an ending; return an exit code if it is to give up."""
+        if ending.finding is Finding.SESSION_MISSING:
+            return self._give_up(GiveUp(ExitCode.LINKING_NEEDED, "run `linda-bot run` without --no-qr"), ending.because)
+        if self.connected_for() >= STABLE_AFTER_S:
+            self._tally = Tally()
+        decision = decide(ending, self._tally, self._plan.rules)
+        self._move(ending.finding, ending.because)
+        match decision:
+            case GiveUp():
+                return self._give_up(decision, ending.because)
+            case StartOver():
+                self._tally = decision.tally
+                await self._set_aside(ending.because)
+            case Retry():
+                self._tally = decision.tally
+                await self._wait_for_retry(decision, ending.because)
+        return None
+
+    def _give_up(self, decision: GiveUp, because: str) -> ExitCode:
+        self._bus.publish(LinkGaveUp(exit_code=decision.code, because=because, advice=decision.advice))
+        return decision.code
+
+    async def _set_aside(self, because: str) -> None:
+        place = await self._files.set_aside(because)
+        if place is not None:
+            self._bus.publish(SessionSetAside(to=str(place), because=because))
+
+    async def _wait_for_retry(self, retry: Retry, because: str) -> None:
+        if retry.finding is not None:
+            self._move(retry.finding, because)
+        if retry.wait_s > 0:
+            rules = self._plan.rules
+            self._bus.publish(
+                RetryScheduled(
+                    in_s=retry.wait_s,
+                    attempt=retry.tally.failures,
+                    attempts=rules.reconnect_attempts,
+                    because=because,
+                )
+            )
+            self._hurry.clear()
+            try:
+                async with asyncio.timeout(retry.wait_s):
+                    await self._hurry.wait()
+            except TimeoutError:
+                pass
+        if self._state is not LinkState.STARTING:
+            self._move(Finding.RETRY_DUE, "")
+
+    def _move(self, finding: Finding, because: str) -> None:
+        """Change the state as the lifecycle says, and publish the change; the only place that does."""
+        old, self._state = self._state, next_state(self._state, finding)
+        if old is self._state:
+            return
+        if self._state is LinkState.CONNECTED:
+            self._since = asyncio.get_running_loop().time()
+        self._bus.publish(LinkStateChanged(old=old, new=self._state, because=because or finding))

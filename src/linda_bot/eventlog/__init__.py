@@ -1,0 +1,1 @@
+"""Events to log lines: structured, masked, rotated."""

@@ -1,0 +1,108 @@
+"""One log line an event: its name, its category, its facts, masked."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+
+from linda_bot.kernel.events import Event, facts, log_name
+from linda_bot.kernel.masking import mask_line, mask_text, printable
+
+_LONGEST = 2000
+_TEXTS = frozenset({"text"})
+_NAMES = frozenset({"sender_name"})
+_LEFT_OUT = frozenset({"raw"})
+
+_LEVELS = {
+    "handler_failed": "error",
+    "send_failed": "error",
+    "link_gave_up": "error",
+    "engine_printed": "debug",
+    "disconnected": "warning",
+    "logged_out": "warning",
+    "stream_replaced": "warning",
+    "stream_failed": "warning",
+    "temporarily_banned": "warning",
+    "client_outdated": "warning",
+    "connect_failed": "warning",
+    "connect_ended": "warning",
+    "keep_alive_timed_out": "warning",
+    "pair_failed": "warning",
+    "retry_scheduled": "warning",
+    "session_set_aside": "warning",
+    "message_undecryptable": "warning",
+}
+"""The level of each event that is not merely information."""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """What is logged of an event."""
+
+    level: str
+    name: str
+    facts: dict[str, object]
+
+
+def line_of(event: Event, *, mask: bool) -> Line:
+    """Return the log line of an event."""
+    name = log_name(type(event))
+    level = _LEVELS.get(name, "info")
+    shown = _shown(facts(event), mask=mask)
+    if name == "engine_printed":
+        printed = shown.pop("level", "info")
+        level = str(printed) if printed in ("warning", "error") else "warning" if printed == "warn" else "debug"
+    return Line(level, name, {"category": _category(event, level), "at": _time(event.at), **shown})
+
+
+def record(event: Event, log: Callable[..., object], *, mask: bool) -> None:
+    """Write an event's line; `log` is called with the level's number, the name and the facts."""
+    line = line_of(event, mask=mask)
+    log(_NUMBERS[line.level], line.name, **line.facts)
+
+
+_NUMBERS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def _category(event: Event, level: str) -> str:
+    if level == "error":
+        return "error"
+    name = log_name(type(event))
+    if "message" in name or "handler" in name or "send" in name:
+        return "message"
+    if "restore" in name or "session" in name or "pair" in name or "qr_" in name or "linking" in name:
+        return "session"
+    return "connection"
+
+
+def _shown(values: dict[str, object], *, mask: bool) -> dict[str, object]:
+    shown: dict[str, object] = {}
+    for name, value in values.items():
+        if name in _LEFT_OUT:
+            continue
+        if isinstance(value, msgspec.Struct):
+            shown |= _shown(msgspec.structs.asdict(value), mask=mask)
+        else:
+            shown["message_id" if name == "id" else name] = _fit(name, value, mask=mask)
+    return shown
+
+
+def _fit(name: str, value: object, *, mask: bool) -> object:
+    if isinstance(value, datetime):
+        return _time(value)
+    if isinstance(value, tuple):
+        return [_fit(name, item, mask=mask) for item in value]
+    if not isinstance(value, str):
+        return value
+    if mask and name in _TEXTS | _NAMES:
+        return mask_text(value) if value else ""
+    if name == "trace":
+        return "\n".join(_fit_line(line, mask=mask) for line in value.splitlines())
+    return _fit_line(value, mask=mask)
+
+
+def _fit_line(line: str, *, mask: bool) -> str:
+    return printable(mask_line(line) if mask else line, _LONGEST)
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

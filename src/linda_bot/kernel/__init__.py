@@ -1,0 +1,1 @@
+"""Values and kits without WhatsApp in them."""

@@ -1,0 +1,86 @@
+"""The event bus: facts go out, nobody waits."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from inspect import isawaitable
+from typing import Any, Generic, Self, TypeVar
+
+from linda_bot.kernel.events import Event
+
+E = TypeVar("E", bound=Event)
+
+_log = logging.getLogger("linda_bot.bus")
+
+
+class Subscription(Generic[E]):
+    """A bounded, ordered inbox that keeps the newest events when it is full."""
+
+    def __init__(self, kind: type[E], *, name: str, depth: int) -> None:
+        self.kind = kind
+        self.name = name
+        self.dropped = 0
+        self._inbox: asyncio.Queue[E] = asyncio.Queue(depth)
+
+    def offer(self, event: Event) -> None:
+        """Put an event in, if it is of the wanted kind."""
+        if not isinstance(event, self.kind):
+            return
+        if self._inbox.full():
+            self._inbox.get_nowait()
+            self.dropped += 1
+        self._inbox.put_nowait(event)
+
+    async def next(self) -> E:
+        """Wait for the oldest event."""
+        return await self._inbox.get()
+
+    def pending(self) -> Iterator[E]:
+        """Yield what waits, without waiting for more."""
+        while not self._inbox.empty():
+            yield self._inbox.get_nowait()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> E:
+        return await self.next()
+
+
+class EventBus:
+    """Hands every event to every subscription that wants its kind."""
+
+    def __init__(self) -> None:
+        self._subscriptions: list[Subscription[Any]] = []
+
+    def publish(self, event: Event) -> None:
+        """Hand the event to every inbox; never blocks, never raises."""
+        for subscription in tuple(self._subscriptions):
+            subscription.offer(event)
+
+    @contextmanager
+    def subscribe(self, kind: type[E], *, name: str, depth: int = 64) -> Iterator[Subscription[E]]:
+        """Open an inbox for this kind of event and those derived from it."""
+        subscription = Subscription(kind, name=name, depth=depth)
+        self._subscriptions.append(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.remove(subscription)
+
+
+async def listen(subscription: Subscription[E], receive: Callable[[E], Awaitable[None] | None]) -> None:
+    """Hand each event to a callback, for ever; an error of the callback is logged and hurts nobody else."""
+    async for event in subscription:
+        await deliver(event, receive, subscription.name)
+
+
+async def deliver(event: E, receive: Callable[[E], Awaitable[None] | None], name: str) -> None:
+    """Hand one event to a callback; its error is logged."""
+    try:
+        result = receive(event)
+        if isawaitable(result):
+            await result
+    except Exception:
+        _log.exception("the subscriber %s failed on %s", name, type(event).__name__)

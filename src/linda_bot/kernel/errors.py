@@ -1,0 +1,38 @@
+"""What can go wrong, sorted by what to do next."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Why the process ended, as a supervisor sees it."""
+
+    OK = 0
+    USAGE = 2
+    SESSION_HELD = 3
+    LINKING_NEEDED = 4
+    LOGGED_OUT = 5
+    CLIENT_OUTDATED = 6
+    REPLACED = 7
+    BUG = 70
+
+
+class LindaError(Exception):
+    """Root of everything this package raises on purpose; its text is one line that says what to do."""
+
+    exit_code = ExitCode.BUG
+
+
+class UsageError(LindaError):
+    """A setting, an option or the place to work in is wrong; a person must correct it."""
+
+    exit_code = ExitCode.USAGE
+
+
+class SessionHeldError(LindaError):
+    """Another process holds the session."""
+
+    exit_code = ExitCode.SESSION_HELD
+
+
+class TransientError(LindaError):
+    """The same call may succeed later; wait and try again."""

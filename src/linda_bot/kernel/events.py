@@ -1,0 +1,60 @@
+"""The root of all events: facts in the past tense, as frozen values.
+
+Events are msgspec structs, so the same class is the value in memory, the message on the engine's pipe, and
+the source of a log line.
+"""
+
+import re
+from datetime import UTC, datetime
+from functools import cache
+from typing import Annotated, get_type_hints
+
+import msgspec
+
+_SECRET = {"secret": True}
+
+Secret = Annotated[str, msgspec.Meta(extra=_SECRET)]
+"""A text that may cross a pipe but is never shown in a repr, a log line or a status page."""
+
+
+def utc_now() -> datetime:
+    """Return the wall-clock time, in UTC."""
+    return datetime.now(UTC)
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Something that has happened; never edited, never un-happened."""
+
+    at: datetime = msgspec.field(default_factory=utc_now)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in facts(self).items())
+        return f"{type(self).__name__}({shown})"
+
+
+def facts(event: Event) -> dict[str, object]:
+    """Return what an event says beside its time, without its secrets."""
+    return {name: getattr(event, name) for name in _shown_fields(type(event))}
+
+
+@cache
+def log_name(kind: type[Event]) -> str:
+    """Name a kind of event as the log does: `LoggedOut` is `logged_out`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+
+
+@cache
+def _shown_fields(kind: type[Event]) -> tuple[str, ...]:
+    hints = get_type_hints(kind, include_extras=True)
+    return tuple(
+        name
+        for name in kind.__struct_fields__
+        if name != "at" and not _is_secret(hints[name])
+    )
+
+
+def _is_secret(hint: object) -> bool:
+    return any(
+        isinstance(extra, msgspec.Meta) and extra.extra is not None and extra.extra.get("secret") is True
+        for extra in getattr(hint, "__metadata__", ())
+    )

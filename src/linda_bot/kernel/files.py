@@ -1,0 +1,98 @@
+"""Files that a crash at any instant leaves whole, and directories that are ours alone."""
+
+import contextlib
+import json
+import os
+import stat
+from pathlib import Path
+
+from linda_bot.kernel.errors import UsageError
+
+_PRIVATE_DIR = 0o700
+_PRIVATE_FILE = 0o600
+
+
+class UnreadableFileError(Exception):
+    """A file is missing, or is not what it should be."""
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = _PRIVATE_FILE) -> None:
+    """Replace a file's content; whatever happens, either the old or the new content is there, whole.
+
+    Raises OSError; nothing is left behind then.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise
+    _sync_directory(path.parent)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value as indented JSON, atomically."""
+    write_atomic(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path) -> object:
+    """Return a file's JSON value; raises UnreadableFileError."""
+    try:
+        value: object = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        message = "there is no such file"
+        raise UnreadableFileError(message) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UnreadableFileError(str(error)) from error
+    return value
+
+
+def make_private_dir(path: Path) -> None:
+    """Make a directory with mode 0700, or see to it that an existing one is ours alone.
+
+    Raises UsageError, in one line that says what to do, when that cannot be.
+    """
+    try:
+        path.mkdir(mode=_PRIVATE_DIR, parents=True, exist_ok=True)
+        found = path.lstat()
+    except FileExistsError:
+        message = f"{path} is not a directory; move it away or choose another place with --data-dir"
+        raise UsageError(message) from None
+    except OSError as error:
+        message = f"cannot write to {path}: {_reason(error)}; make it writable or choose another place with --data-dir"
+        raise UsageError(message) from error
+    if stat.S_ISLNK(found.st_mode):
+        message = f"{path} is a link; a session is kept in a real directory: remove the link"
+        raise UsageError(message)
+    if found.st_uid != os.geteuid():
+        message = f"{path} belongs to another user; run as that user or choose another place with --data-dir"
+        raise UsageError(message)
+    try:
+        if stat.S_IMODE(found.st_mode) != _PRIVATE_DIR:
+            path.chmod(_PRIVATE_DIR)
+    except OSError as error:
+        message = f"cannot make {path} private: {_reason(error)}"
+        raise UsageError(message) from error
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        message = f"cannot write to {path}: permission denied; make it writable or choose another with --data-dir"
+        raise UsageError(message)
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _sync_directory(path: Path) -> None:
+    """Make a rename survive a power loss; some file systems cannot, which is no error."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,47 @@
+"""Making texts fit to be shown: personal data masked, a stranger's control characters harmless. Pure."""
+
+import re
+import unicodedata
+
+_LONGEST = 300
+_HEAD, _TAIL = 5, 2
+
+_NUMBER = re.compile(r"(?<![\w.])\+?\d{7,20}(?![\w.]|\.\d)")
+_JID = re.compile(r"(\d{5,20})((?:[.:_]\d+)*@(?:s\.whatsapp\.net|lid|g\.us|broadcast|c\.us|newsletter))")
+_QR_TEXT = re.compile(r"(?:https://wa\.me/settings/linked_devices#|2@)\S+")
+
+
+def mask_number(number: str) -> str:
+    """Hide the middle of a phone number: `971505760056` is `97150*****56`; a short one is hidden whole."""
+    if len(number) < _HEAD + _TAIL + 1:
+        return "*" * len(number)
+    return number[:_HEAD] + "*" * (len(number) - _HEAD - _TAIL) + number[-_TAIL:]
+
+
+def mask_text(text: str) -> str:
+    """Say only how long a text is."""
+    return f"<{len(text)} characters>"
+
+
+def mask_line(line: str) -> str:
+    """Hide JIDs, long numbers and QR texts in a line that somebody else wrote."""
+    line = _QR_TEXT.sub("<QR code>", line)
+    line = _JID.sub(lambda match: mask_number(match[1]) + match[2], line)
+    return _NUMBER.sub(lambda match: mask_number(match[0]), line)
+
+
+def printable(text: str, longest: int = _LONGEST) -> str:
+    """Return a text as one line without anything that could steer a terminal or a log.
+
+    Control, format and bidirectional characters and line breaks become `\\x1b`-like escapes; what is longer is cut.
+    """
+    shown = "".join(letter if _is_plain(letter) else _escape(letter) for letter in text[: longest + 1])
+    return shown if len(text) <= longest else f"{shown[:longest]}…"
+
+
+def _is_plain(letter: str) -> bool:
+    return letter == " " or unicodedata.category(letter)[0] in "LMNPS"
+
+
+def _escape(letter: str) -> str:
+    return letter.encode("unicode_escape").decode() if ord(letter) > 127 or ord(letter) < 32 else f"\\x{ord(letter):02x}"  # noqa: PLR2004 (the ASCII range)

@@ -1,0 +1,1 @@
+"""The session on disk: its files, their lock, their checks."""

@@ -1,0 +1,105 @@
+"""The book of a session: device-status.json and session-history.json, kept as life goes on."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from linda_bot.kernel.events import utc_now
+from linda_bot.kernel.files import UnreadableFileError, read_json, write_json
+from linda_bot.kernel.tasks import spawn_task
+from linda_bot.sessions.device_status import DeviceStatus, load_status, moment, save_status, timestamp
+from linda_bot.sessions.paths import SessionPaths
+
+HISTORY_AT_MOST = 500
+_log = logging.getLogger("linda_bot.sessions")
+
+
+class SessionBook:
+    """Remembers what happened and brings it to the disk, in order, without holding up the event loop."""
+
+    def __init__(self, paths: SessionPaths) -> None:
+        self._paths = paths
+        self._unknown: dict[str, object] = {}
+        self._history: list[object] | None = None
+        self._entries: list[dict[str, object]] = []
+        self._dirty = asyncio.Event()
+        self._writing: asyncio.Task[None] | None = None
+        self._told = False
+        try:
+            self._status, self._unknown = load_status(paths.device_status)
+        except UnreadableFileError:
+            self._status = DeviceStatus()
+
+    @property
+    def status(self) -> DeviceStatus:
+        """What the status file says, or will say in a moment."""
+        return self._status
+
+    @property
+    def last_activity(self) -> datetime | None:
+        """When the link was last known to be up."""
+        return moment(self._status.last_connected)
+
+    def change(self, **changes: object) -> None:
+        """Change fields of the device status."""
+        self._status = msgspec.structs.replace(self._status, **changes)
+        self._touch()
+
+    def note(self, event_type: str, *, at: datetime | None = None, **facts: object) -> None:
+        """Add an entry to the history."""
+        self._entries.append({"timestamp": timestamp(at or utc_now()), "eventType": event_type, **facts})
+        self._touch()
+
+    async def close(self) -> None:
+        """Bring what is left to the disk."""
+        if self._writing is not None:
+            await self._writing
+
+    def _touch(self) -> None:
+        self._dirty.set()
+        if self._writing is None or self._writing.done():
+            self._writing = spawn_task(self._write_all(), name="session book")
+
+    async def _write_all(self) -> None:
+        while self._dirty.is_set():
+            self._dirty.clear()
+            entries, self._entries = self._entries, []
+            await asyncio.to_thread(self._write, self._status, entries)
+
+    def _write(self, status: DeviceStatus, entries: list[dict[str, object]]) -> None:
+        self._guarded(lambda: save_status(self._paths.device_status, status, self._unknown))
+        if entries:
+            self._guarded(lambda: self._append(entries))
+
+    def _append(self, entries: list[dict[str, object]]) -> None:
+        if self._history is None:
+            self._history = _load_history(self._paths)
+        self._history = [*self._history, *entries][-HISTORY_AT_MOST:]
+        write_json(self._paths.history, self._history)
+
+    def _guarded(self, write: Callable[[], None]) -> None:
+        """Write; a full or read-only disk is said once, the bot lives on."""
+        try:
+            write()
+        except OSError as error:
+            if not self._told:
+                _log.warning("the session's state cannot be written: %s", error)
+            self._told = True
+        else:
+            self._told = False
+
+
+def _load_history(paths: SessionPaths) -> list[object]:
+    """Return the entries on disk; what is no history is kept beside it under another name."""
+    try:
+        found = read_json(paths.history)
+    except UnreadableFileError:
+        found = None
+    if isinstance(found, list):
+        return found
+    if paths.history.exists():
+        paths.history.replace(paths.history.with_suffix(".unreadable"))
+    return []

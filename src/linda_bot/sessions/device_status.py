@@ -1,0 +1,58 @@
+"""device-status.json: what the link was like when it was last written."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from linda_bot.kernel.files import UnreadableFileError, read_json, write_json
+
+
+class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The file's content; the names there are in camel case, times in UTC with milliseconds and a Z."""
+
+    number: str = ""
+    device_linked: bool = False
+    is_active: bool = False
+    """Whether the link is up and logged in."""
+    linked_at: str | None = None
+    last_connected: str | None = None
+    restore_count: int = 0
+    last_restore_time: str | None = None
+    restore_status: str = "never"
+    restore_duration: int | None = None
+    """Milliseconds."""
+
+
+def load_status(path: Path) -> tuple[DeviceStatus, dict[str, object]]:
+    """Return the status and the keys that this version does not know.
+
+    Raises UnreadableFileError when the file is missing or is not a status.
+    """
+    content = read_json(path)
+    try:
+        status = msgspec.convert(content, DeviceStatus)
+    except msgspec.ValidationError as error:
+        raise UnreadableFileError(str(error)) from error
+    assert isinstance(content, dict)  # else it could not have been converted
+    known = {field.encode_name for field in msgspec.structs.fields(DeviceStatus)}
+    return status, {key: value for key, value in content.items() if key not in known}
+
+
+def save_status(path: Path, status: DeviceStatus, unknown: dict[str, object]) -> None:
+    """Write a status atomically, with what another version had put there."""
+    write_json(path, {**msgspec.to_builtins(status), **unknown})
+
+
+def timestamp(moment: datetime) -> str:
+    """Return a moment as the state files write it: `2026-02-07T08:00:00.000Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment(text: str | None) -> datetime | None:
+    """Return the moment that a state file's text means; None for none or an unreadable one."""
+    try:
+        found = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,0 +1,106 @@
+"""One daemon a session: a lock that a crash frees, and that says who holds it."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import socket
+from datetime import UTC, datetime
+
+from linda_bot.kernel.errors import SessionHeldError
+from linda_bot.sessions.paths import SessionPaths
+
+_LOOK_EVERY_S = 0.05
+_RUNNING, _STOPPING = "running", "stopping"
+
+
+class SessionLock:
+    """A held lock; the file's content is for people and for those who wait."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._note(_RUNNING)
+
+    def mark_stopping(self) -> None:
+        """Say that the end is near, so that a new daemon waits instead of giving up."""
+        self._note(_STOPPING)
+
+    def release(self) -> None:
+        """Let the next one in."""
+        os.close(self._descriptor)
+
+    def _note(self, phase: str) -> None:
+        holder = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "since": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "phase": phase,
+        }
+        text = json.dumps(holder).encode()
+        with contextlib.suppress(OSError):  # the note is a courtesy, the lock is what counts
+            os.pwrite(self._descriptor, text, 0)
+            os.ftruncate(self._descriptor, len(text))
+
+
+async def acquire_lock(paths: SessionPaths, *, wait_s: float = 10) -> SessionLock:
+    """Take a session's lock, when the engine of an earlier daemon is gone too.
+
+    A holder that is running is not waited for; one that is just ending is, for at most `wait_s` seconds. Raises
+    SessionHeldError, which names the holder.
+    """
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + wait_s
+    descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while not _try_lock(descriptor):
+            holder = _read_holder(descriptor)
+            if holder.get("phase") == _RUNNING or loop.time() >= give_up_at:
+                raise SessionHeldError(_held_by(holder))
+            await asyncio.sleep(_LOOK_EVERY_S)
+        while not _is_free(paths):
+            if loop.time() >= give_up_at:
+                message = "an engine of an earlier run still holds the session; wait a moment, then start again"
+                raise SessionHeldError(message)
+            await asyncio.sleep(_LOOK_EVERY_S)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return SessionLock(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_free(paths: SessionPaths) -> bool:
+    """Return whether no engine holds the session."""
+    try:
+        descriptor = os.open(paths.engine_lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        return _try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_holder(descriptor: int) -> dict[str, object]:
+    try:
+        holder = json.loads(os.pread(descriptor, 4096, 0))
+    except ValueError:
+        return {"phase": _RUNNING} if os.fstat(descriptor).st_size else {}  # it is just being written
+    return holder if isinstance(holder, dict) else {}
+
+
+def _held_by(holder: dict[str, object]) -> str:
+    pid, host = holder.get("pid", "unknown"), holder.get("host", "this machine")
+    where = "" if host == socket.gethostname() else f" on {host}"
+    return (
+        f"another linda-bot holds this session (pid {pid}{where}); stop it first, "
+        "or choose another --account or --data-dir"
+    )

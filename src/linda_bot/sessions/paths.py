@@ -1,0 +1,63 @@
+"""Where a session's files are; pure."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+DEFAULT_ACCOUNT = "default"
+
+
+class SessionPaths(NamedTuple):
+    """The files of one account under a data directory."""
+
+    data_dir: Path
+    account: str
+
+    @property
+    def directory(self) -> Path:
+        """The session's own directory, mode 0700."""
+        return self.data_dir / "sessions" / f"session-{self.account}"
+
+    @property
+    def store(self) -> Path:
+        """The client library's SQLite store: device identity and Signal keys."""
+        return self.directory / "session.db"
+
+    @property
+    def device_status(self) -> Path:
+        """What the link was like when it was last written."""
+        return self.directory / "device-status.json"
+
+    @property
+    def history(self) -> Path:
+        """The link's life, newest last."""
+        return self.directory / "session-history.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the daemon while it lives."""
+        return self.directory / "session.lock"
+
+    @property
+    def engine_lock(self) -> Path:
+        """Held by the engine while it lives; it may outlive its daemon by seconds."""
+        return self.directory / "engine.lock"
+
+    @property
+    def sandbox_mark(self) -> Path:
+        """Is there when the session belongs to a sandbox: neither side would know the other's devices."""
+        return self.directory / "made-in-sandbox"
+
+    @property
+    def cache(self) -> Path:
+        """Where what is set aside goes."""
+        return self.data_dir / ".session-cache"
+
+    @property
+    def logs(self) -> Path:
+        """Where the event log is."""
+        return self.data_dir / "logs"
+
+    @property
+    def number(self) -> str | None:
+        """The number that the session must be linked to; None for any."""
+        return None if self.account == DEFAULT_ACCOUNT else self.account

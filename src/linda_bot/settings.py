@@ -1,0 +1,188 @@
+"""The settings: environment, `.env` and command line, read once, frozen, handed out by the slice.
+
+Durations are seconds.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from linda_bot.kernel.errors import UsageError
+from linda_bot.kernel.masking import printable
+
+_PREFIX = "LINDA_"
+_NESTING = "__"
+_ENV_FILE = ".env"
+_SHOWN_VALUE = 60
+
+Seconds = Annotated[float, Field(ge=0, le=31 * 86400, allow_inf_nan=False)]
+SomeSeconds = Annotated[float, Field(gt=0, le=31 * 86400, allow_inf_nan=False)]
+
+
+def _account(value: str) -> str:
+    digits = re.sub(r"[\s()+-]", "", value)
+    if value == "default":
+        return value
+    if not re.fullmatch(r"[1-9]\d{6,14}", digits):
+        message = "must be `default` or a phone number in international format, for example 971505760056"
+        raise ValueError(message)
+    return digits
+
+
+def _prefix(value: str) -> str:
+    if not value or any(letter.isspace() for letter in value):
+        message = "must be one or more characters without spaces, for example !"
+        raise ValueError(message)
+    return value
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RestoreSettings(_Group):
+    """Bringing an existing session back."""
+
+    attempts: int = Field(default=3, ge=1, le=20)
+    delay: Seconds = 5
+    auth_timeout: SomeSeconds = 30
+
+
+class ReconnectSettings(_Group):
+    """Getting a lost link back."""
+
+    grace: Seconds = 10
+    delays: tuple[Seconds, ...] = Field(default=(3, 10, 30, 60, 120), min_length=1)
+    max_attempts: int = Field(default=10, ge=1, le=1000)
+    cool_down: SomeSeconds = 900
+
+
+class KeepAliveSettings(_Group):
+    """Finding a silent link."""
+
+    every: SomeSeconds = 300
+    timeout: SomeSeconds = 20
+
+
+class LinkSettings(_Group):
+    """Linking to a phone."""
+
+    qr_rounds: int = Field(default=10, ge=1, le=1000)
+
+
+class ReplacedSettings(_Group):
+    """When another client uses the same device."""
+
+    wait: Seconds = 30
+
+
+class LogSettings(_Group):
+    """The event log."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+    mask: bool = True
+
+
+class Settings(BaseSettings):
+    """All of them; see docs/settings.md for what each means."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_nested_delimiter=_NESTING, env_file=_ENV_FILE, frozen=True, extra="ignore"
+    )
+
+    account: Annotated[str, AfterValidator(_account)] = "default"
+    data_dir: Path = Path()
+    device_name: str = Field(default="Linda Bot", min_length=1, max_length=50)
+    handlers: str | None = None
+    command_prefix: Annotated[str, AfterValidator(_prefix)] = "!"
+    restore: RestoreSettings = RestoreSettings()
+    reconnect: ReconnectSettings = ReconnectSettings()
+    keep_alive: KeepAliveSettings = KeepAliveSettings()
+    link: LinkSettings = LinkSettings()
+    replaced: ReplacedSettings = ReplacedSettings()
+    log: LogSettings = LogSettings()
+
+
+def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
+    """Read the settings; overrides come from the command line and win.
+
+    Raises UsageError, one line that names the first wrong setting and what would be right.
+    """
+    _refuse_unknown_names(os.environ)
+    try:
+        if Path(_ENV_FILE).is_file():  # keys of other programs may stand there too; only ours must be known
+            _refuse_unknown_names(dotenv_values(_ENV_FILE))
+        return Settings(**{name: value for name, value in (overrides or {}).items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise UsageError(_explain(error)) from None
+    except SettingsError as error:
+        raise UsageError(_explain_unparsable(error)) from None
+    except UnicodeDecodeError:
+        message = f"{_ENV_FILE} is not a text file in UTF-8"
+        raise UsageError(message) from None
+
+
+def setting_names() -> list[str]:
+    """Return every setting's name as a user spells it."""
+    names = []
+    for name, field in Settings.model_fields.items():
+        group = field.annotation
+        if isinstance(group, type) and issubclass(group, _Group):
+            names += [f"{_PREFIX}{name}{_NESTING}{inner}".upper() for inner in group.model_fields]
+        else:
+            names.append(f"{_PREFIX}{name}".upper())
+    return names
+
+
+def _refuse_unknown_names(names: Iterable[str]) -> None:
+    """Refuse a LINDA_ variable that is no setting: pydantic-settings looks only for those it knows."""
+    known = setting_names()
+    groups = {name.partition(_NESTING)[0] for name in known if _NESTING in name}
+    for name in sorted(names):
+        spelt = name.upper()
+        if not spelt.startswith(_PREFIX) or spelt in known or spelt in groups or spelt.startswith("LINDA_SANDBOX_"):
+            continue
+        raise UsageError(_unknown(spelt))
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, setting_names(), n=1)
+    hint = f"did you mean {near[0]}?" if near else "see .env.example for the settings there are"
+    return f"{printable(name, _SHOWN_VALUE)} is not a setting; {hint}"
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    place = [str(part) for part in first["loc"]]
+    name = _spelt(place)
+    if first["type"] == "extra_forbidden":
+        return _unknown(name)
+    shown = printable(str(first["input"]), _SHOWN_VALUE)
+    return f"{name}={shown} is wrong: {_right(first['msg'])}"
+
+
+def _explain_unparsable(error: SettingsError) -> str:
+    found = re.search(r'field "(\w+)"', str(error))
+    name = f"{_PREFIX}{found[1]}".upper() if found else _PREFIX
+    return f"a {name}{_NESTING}... setting cannot be read; a list is written like [3,10,30], anything else as it is"
+
+
+def _spelt(place: list[str]) -> str:
+    """Return a setting's name as the user spells it, without the positions inside a list."""
+    words = [part for part in place if not part.isdecimal()]
+    if words and words[0].upper().startswith(_PREFIX):  # a key of .env that is no field keeps its own name
+        return words[0].upper()
+    return f"{_PREFIX}{_NESTING.join(words)}".upper()
+
+
+def _right(message: str) -> str:
+    message = message.removeprefix("Value error, ").replace("Input should be", "must be").replace("Input", "it")
+    return message[:1].lower() + message[1:]

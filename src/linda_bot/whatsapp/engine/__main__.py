@@ -1,0 +1,5 @@
+"""`python -m linda_bot.whatsapp.engine`."""
+
+from linda_bot.whatsapp.engine import main
+
+main()

@@ -1,0 +1,106 @@
+"""Importing the client library without what only link previews and media need.
+
+`import neonize` loads an HTTP stack, an image library, a phone number database and more (two thirds of the time and a
+third of the memory of the import), none of which a text bot ever calls. Each module named in `LATE_MODULES` is put
+off until one of its names is used: called, asked for an attribute, or tested with isinstance. Then the real module
+is imported, so media and previews work as ever. A name that is not imported by the library costs nothing here, and a
+use that this does not foresee costs the import, nothing else.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from threading import RLock
+from types import ModuleType
+
+LATE_MODULES = frozenset(
+    {
+        "PIL.Image",
+        "PIL.ImageSequence",
+        "concurrent.futures.process",
+        "httpx",
+        "linkpreview",
+        "magic",  # it also needs libmagic, which is then asked for only when there is a medium to look at
+        "neonize.utils.ffmpeg",  # with the next one the reason why asyncio would be loaded
+        "neonize.utils.sticker",
+        "phonenumbers",
+        "requests",
+        "segno",
+        "tqdm",
+    }
+)
+
+_importing = RLock()
+
+
+def put_off(names: frozenset[str] = LATE_MODULES) -> None:
+    """Put off the import of these modules, except of those that are loaded already."""
+    sys.meta_path.insert(0, _LateFinder(names))
+
+
+def real_module(name: str) -> ModuleType:
+    """Import a module that was put off, and return it."""
+    with _importing:
+        if isinstance(sys.modules.get(name), _LateModule):
+            del sys.modules[name]
+            for finder in sys.meta_path:
+                if isinstance(finder, _LateFinder):
+                    finder.names -= {name}
+        return importlib.import_module(name)
+
+
+class _LateName:
+    """Stands for one name of a module that is not imported yet."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self.__late = (module, name)
+
+    def _real(self) -> object:
+        module, name = self.__late
+        return getattr(real_module(module), name)
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        return self._real()(*args, **kwargs)  # type: ignore[operator]
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):  # typing and copying look for these; that is no use of the module
+            raise AttributeError(name)
+        return getattr(self._real(), name)
+
+    def __or__(self, other: object) -> object:  # stands in annotations such as `str | Image.Image`
+        return object
+
+    __ror__ = __or__
+
+    def __instancecheck__(self, instance: object) -> bool:
+        return isinstance(instance, self._real())  # type: ignore[arg-type]
+
+
+class _LateModule(ModuleType):
+    """A module whose names are stand-ins."""
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _LateName(self.__name__, name)
+
+
+class _LateLoader:  # importlib.abc would cost as much as half of what is saved here
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _LateModule(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Execute nothing: that is the point."""
+
+
+class _LateFinder:
+    def __init__(self, names: frozenset[str]) -> None:
+        self.names = names
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in self.names:
+            return None
+        return ModuleSpec(fullname, _LateLoader(), is_package=True)

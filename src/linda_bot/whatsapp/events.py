@@ -1,0 +1,208 @@
+"""What a WhatsApp client tells: the field's own words (whatsmeow's and mautrix's), one class a fact."""
+
+from datetime import datetime
+
+import msgspec
+
+from linda_bot.kernel.events import Event, Secret
+
+
+class EngineStarted(Event, frozen=True, kw_only=True):
+    """The engine process has loaded the client library and takes requests."""
+
+    pid: int
+    library_version: str
+    import_ms: int
+
+
+class EnginePrinted(Event, frozen=True, kw_only=True):
+    """The client library wrote a line to its log, stdout or stderr."""
+
+    line: str
+    level: str = "info"
+
+
+class EngineExited(Event, frozen=True, kw_only=True):
+    """The engine process is gone; always the last event of a client."""
+
+    code: int
+    """The exit status; negative: the number of the signal that ended it."""
+    asked: bool
+    """Whether we had asked it to end."""
+    last_lines: tuple[str, ...] = ()
+    """What it printed last, oldest first: the place to look for a Go panic."""
+
+
+class QrIssued(Event, frozen=True, kw_only=True):
+    """A QR code waits to be scanned."""
+
+    code: Secret
+    number: int
+    """1 for the first code of a round."""
+    valid_s: float
+    """Seconds until the next code replaces it."""
+
+
+class QrRoundEnded(Event, frozen=True, kw_only=True):
+    """No more codes come in this round; the outcome is whatsmeow's word (`success`, `timeout`, `error`...)."""
+
+    outcome: str
+
+
+class PairSucceeded(Event, frozen=True, kw_only=True):
+    """The phone has linked this device."""
+
+    number: str
+    platform: str
+
+
+class PairFailed(Event, frozen=True, kw_only=True):
+    """The phone scanned the code, but linking did not succeed."""
+
+    reason: str
+
+
+class Connected(Event, frozen=True, kw_only=True):
+    """The link is up and logged in."""
+
+    number: str
+    """The linked account's phone number, without `+`; empty when the library did not say."""
+
+
+class Disconnected(Event, frozen=True, kw_only=True):
+    """The socket was lost; the client library tries again by itself."""
+
+
+class LoggedOut(Event, frozen=True, kw_only=True):
+    """WhatsApp removed this device; the library has deleted its row, only a new pairing helps."""
+
+    code: int
+    on_connect: bool
+
+
+class StreamReplaced(Event, frozen=True, kw_only=True):
+    """Another client logged in with the same device."""
+
+
+class StreamFailed(Event, frozen=True, kw_only=True):
+    """The server ended the stream with an error that has no event of its own."""
+
+    code: str
+
+
+class TemporarilyBanned(Event, frozen=True, kw_only=True):
+    """WhatsApp refuses the account for a while."""
+
+    code: int
+    expires_in_s: float
+
+
+class ConnectFailed(Event, frozen=True, kw_only=True):
+    """WhatsApp refused the login for another reason."""
+
+    code: int
+    reason: str
+
+
+class ClientOutdated(Event, frozen=True, kw_only=True):
+    """WhatsApp no longer accepts this version of the client library (405)."""
+
+
+class KeepAliveTimedOut(Event, frozen=True, kw_only=True):
+    """The library's own keep-alive got no answer."""
+
+    errors: int
+    last_success: datetime | None = None
+
+
+class KeepAliveRestored(Event, frozen=True, kw_only=True):
+    """The library's own keep-alive is answered again."""
+
+
+class OfflineSyncPreviewed(Event, frozen=True, kw_only=True):
+    """The server says how much waited while the bot was away."""
+
+    total: int
+    messages: int
+
+
+class OfflineSyncCompleted(Event, frozen=True, kw_only=True):
+    """Everything that waited has been delivered."""
+
+    count: int
+
+
+class SecretsRotated(Event, frozen=True, kw_only=True):
+    """The client library changed a key of the device row: old backups no longer match it."""
+
+
+class ConnectEnded(Event, frozen=True, kw_only=True):
+    """The library's connect call returned or failed, so this engine will not connect any more."""
+
+    error: str
+    """Empty when it returned because it was asked to stop."""
+
+
+class IncomingMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message as the wire brought it."""
+
+    id: str
+    chat: str
+    """JID of the conversation."""
+    sender: str
+    """JID of the sender, without a device part."""
+    sender_alt: str = ""
+    """The sender's other identity (phone number for a LID, or the other way round), if known."""
+    chat_alt: str = ""
+    """The conversation's other identity, if known."""
+    sender_name: str = ""
+    text: str = ""
+    """The text, or the caption of a medium; empty for other types."""
+    kind: str = "unknown"
+    """The name of the protobuf field that holds the content, for example `conversation`."""
+    sent_at: datetime
+    from_me: bool = False
+    is_group: bool = False
+    raw: bytes = b""
+    """The serialized `Message` protobuf of the client library's event."""
+
+
+class MessageReceived(Event, frozen=True, kw_only=True):
+    """A message was decrypted."""
+
+    message: IncomingMessage
+
+
+class MessageUndecryptable(Event, frozen=True, kw_only=True):
+    """A message could not be decrypted yet; the library has asked the sender to send it again."""
+
+    id: str
+    chat: str
+    sender: str
+
+
+ClientEvent = (
+    EngineStarted
+    | EnginePrinted
+    | EngineExited
+    | QrIssued
+    | QrRoundEnded
+    | PairSucceeded
+    | PairFailed
+    | Connected
+    | Disconnected
+    | LoggedOut
+    | StreamReplaced
+    | StreamFailed
+    | TemporarilyBanned
+    | ConnectFailed
+    | ClientOutdated
+    | KeepAliveTimedOut
+    | KeepAliveRestored
+    | OfflineSyncPreviewed
+    | OfflineSyncCompleted
+    | SecretsRotated
+    | ConnectEnded
+    | MessageReceived
+    | MessageUndecryptable
+)

@@ -1,0 +1,56 @@
+"""Starting an engine process, with as few imports as possible: it is the first thing that a restart waits for."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+ENGINE_COMMAND = (sys.executable, "-m", "linda_bot.whatsapp.engine")
+
+
+class EngineProcess(NamedTuple):
+    """A child process and our ends of its three pipes."""
+
+    pid: int
+    requests: int
+    notices: int
+    stderr: int
+
+
+def spawn_engine(
+    command: Sequence[str] = ENGINE_COMMAND, extra_environment: Mapping[str, str] | None = None
+) -> EngineProcess:
+    """Start an engine in a process group of its own, so that Ctrl+C in the terminal reaches only the daemon.
+
+    The Go runtime reads the environment as it was at the start of the process; what it shall see must be given here.
+    Raises OSError when the process cannot be started.
+    """
+    theirs_in, requests = os.pipe()
+    notices, theirs_out = os.pipe()
+    stderr, theirs_err = os.pipe()
+    environment = {
+        **os.environ,
+        "NEONIZE_BOT_TAG": "off",  # else neonize marks every message to a phone number as sent by a business bot
+        "PYTHONUNBUFFERED": "1",
+        **(extra_environment or {}),
+    }
+    try:
+        pid = os.posix_spawn(
+            command[0],
+            command,
+            environment,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, theirs_in, 0),
+                (os.POSIX_SPAWN_DUP2, theirs_out, 1),
+                (os.POSIX_SPAWN_DUP2, theirs_err, 2),
+            ],
+            setpgroup=0,
+        )
+    except OSError:
+        for descriptor in (requests, notices, stderr):
+            os.close(descriptor)
+        raise
+    finally:
+        for descriptor in (theirs_in, theirs_out, theirs_err):
+            os.close(descriptor)
+    return EngineProcess(pid, requests, notices, stderr)

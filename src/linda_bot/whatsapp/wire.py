@@ -1,0 +1,95 @@
+"""What daemon and engine say to each other: typed messages in frames of a 4-byte big-endian length and msgpack."""
+
+import struct
+from datetime import datetime
+
+import msgspec
+
+from linda_bot.whatsapp.events import ClientEvent
+
+FRAME_HEADER = struct.Struct(">I")
+MAX_FRAME_BYTES = 64 * 1024 * 1024
+"""A longer frame is a fault, not a message."""
+
+MESSAGE_WINDOW = 256
+"""How many messages the engine may hand over before the daemon has taken the first of them."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Something the daemon asks; answered once, by a reply with the same id."""
+
+    id: int
+
+
+class Connect(Request, frozen=True, kw_only=True):
+    """Open the store and connect; `Done` says only that it has begun."""
+
+    store: str
+    lock: str
+    device_name: str
+    log_level: str
+
+
+class SendText(Request, frozen=True, kw_only=True):
+    """Send a text to a JID; answered by `Sent` or `Failed`."""
+
+    chat: str
+    text: str
+
+
+class Ping(Request, frozen=True, kw_only=True):
+    """Make a round trip to the server; answered by `Done` or `Failed`."""
+
+
+class Logout(Request, frozen=True, kw_only=True):
+    """Unlink at the server and delete the device row; answered by `Done` or `Failed`."""
+
+
+class Stop(Request, frozen=True, kw_only=True):
+    """Hand over what is held, then end; the answer is the end of the pipe."""
+
+
+class Took(Request, frozen=True, kw_only=True):
+    """The daemon took this many messages; not answered."""
+
+    count: int
+
+
+AnyRequest = Connect | SendText | Ping | Logout | Stop | Took
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The answer to the request with this id."""
+
+    id: int
+
+
+class Done(Reply, frozen=True, kw_only=True):
+    """The request was carried out."""
+
+
+class Sent(Reply, frozen=True, kw_only=True):
+    """The server took the message."""
+
+    message_id: str
+    sent_at: datetime
+
+
+class Failed(Reply, frozen=True, kw_only=True):
+    """The request failed; `error` is the client library's own text."""
+
+    error: str
+
+
+AnyReply = Done | Sent | Failed
+Notice = AnyReply | ClientEvent
+
+_encoder = msgspec.msgpack.Encoder()
+request_decoder = msgspec.msgpack.Decoder(AnyRequest)
+notice_decoder = msgspec.msgpack.Decoder(Notice)
+
+
+def frame(message: Request | Reply | ClientEvent) -> bytes:
+    """Return the bytes of one message on a pipe."""
+    body = _encoder.encode(message)
+    return FRAME_HEADER.pack(len(body)) + body

@@ -1,0 +1,193 @@
+"""A client with behaviour but without a process: the same port, the same contract tests as the real one."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from linda_bot.whatsapp.events import (
+    ClientEvent,
+    Connected,
+    ConnectEnded,
+    EngineExited,
+    EngineStarted,
+    IncomingMessage,
+    LoggedOut,
+    MessageReceived,
+    PairSucceeded,
+    QrIssued,
+    QrRoundEnded,
+)
+from linda_bot.whatsapp.port import ClientError, LinkRequest, NoAnswerError, NotSentError, SentMessage
+
+NUMBER = "971505760056"
+
+
+class FakeWhatsApp:
+    """The other side: knows which stores are linked, and can be told to misbehave."""
+
+    def __init__(self) -> None:
+        self.linked: dict[Path, str] = {}
+        self.reachable = True
+        self.answers = True
+        self.login_answer: ClientEvent | None = None
+        """What a login is answered with instead of success."""
+        self.waiting: list[IncomingMessage] = []
+        self.heard: list[tuple[str, str]] = []
+        self.pairings = 0
+        self.clients: list[FakeClient] = []
+        self._ids = itertools.count(1)
+
+    def make_client(self) -> "FakeClient":
+        """Return a client for the next attempt."""
+        client = FakeClient(self)
+        self.clients.append(client)
+        return client
+
+    @property
+    def running(self) -> "list[FakeClient]":
+        """The clients that have begun and not ended."""
+        return [client for client in self.clients if client.alive]
+
+    def say(self, text: str, sender: str = "4915112345678@s.whatsapp.net", message_id: str = "") -> IncomingMessage:
+        """Have a contact write; delivered at once or when the bot is back."""
+        message = IncomingMessage(
+            id=message_id or f"M{next(self._ids)}",
+            chat=sender,
+            sender=sender,
+            text=text,
+            kind="conversation",
+            sent_at=datetime.now(UTC),
+        )
+        self.waiting.append(message)
+        for client in self.running:
+            client.deliver()
+        return message
+
+
+class FakeClient:
+    """Behaves as the port says."""
+
+    def __init__(self, whatsapp: FakeWhatsApp) -> None:
+        self._whatsapp = whatsapp
+        self._events: asyncio.Queue[ClientEvent] = asyncio.Queue()
+        self._messages: asyncio.Queue[MessageReceived | None] = asyncio.Queue()
+        self._gone = asyncio.Event()
+        self._request: LinkRequest | None = None
+        self._online = False
+        self._code = ""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._request is not None and not self._gone.is_set()
+
+    async def start(self, request: LinkRequest) -> None:
+        """Begin; see the port."""
+        if self._gone.is_set():
+            message = "the engine is not running"
+            raise ClientError(message)
+        self._request = request
+        self.tell(EngineStarted(pid=1, library_version="fake", import_ms=0))
+        if not self._whatsapp.reachable:
+            self.tell(ConnectEnded(error="dial tcp: connection refused"))
+        elif request.store in self._whatsapp.linked:
+            self._log_in()
+        elif self._whatsapp.answers:
+            self._code = f"2@code-{id(self)}"
+            self.tell(QrIssued(code=self._code, number=1, valid_s=60))
+
+    async def events(self) -> AsyncIterator[ClientEvent]:
+        """Yield events; see the port."""
+        while True:
+            event = await self._events.get()
+            yield event
+            if isinstance(event, EngineExited):
+                return
+
+    async def messages(self) -> AsyncIterator[MessageReceived]:
+        """Yield messages; see the port."""
+        while (message := await self._messages.get()) is not None:
+            yield message
+
+    async def send_text(self, chat: str, text: str, *, within_s: float = 120) -> SentMessage:
+        """Send; see the port."""
+        await self._answer(within_s)
+        self._whatsapp.heard.append((chat, text))
+        return SentMessage(id=f"S{len(self._whatsapp.heard)}", at=datetime.now(UTC))
+
+    async def ping(self, *, within_s: float = 20) -> float:
+        """Ping; see the port."""
+        await self._answer(within_s)
+        return 0.001
+
+    async def logout(self, *, within_s: float = 20) -> None:
+        """Unlink; see the port."""
+        await self._answer(within_s)
+        assert self._request is not None
+        del self._whatsapp.linked[self._request.store]
+        self._online = False
+
+    async def stop(self, *, within_s: float = 3) -> None:  # noqa: ARG002 (it always ends at once)
+        """End; see the port."""
+        self._end(0, asked=True)
+
+    def kill(self, code: int = -9) -> None:
+        """Die without being asked."""
+        self._end(code, asked=False)
+
+    def scan(self, code: str, number: str = NUMBER) -> None:
+        """Be the phone that scans the shown code."""
+        assert code == self._code
+        assert self._request is not None
+        self._whatsapp.pairings += 1
+        self._whatsapp.linked[self._request.store] = number
+        self.tell(QrRoundEnded(outcome="success"))
+        self.tell(PairSucceeded(number=number, platform="android"))
+        self._log_in()
+
+    def tell(self, event: ClientEvent) -> None:
+        """Let something happen."""
+        if isinstance(event, LoggedOut) and self._request is not None:
+            self._whatsapp.linked.pop(self._request.store, None)
+        self._events.put_nowait(event)
+
+    def deliver(self) -> None:
+        """Hand over what waits."""
+        while self._online and self._whatsapp.waiting:
+            self._messages.put_nowait(MessageReceived(message=self._whatsapp.waiting.pop(0)))
+
+    def _log_in(self) -> None:
+        assert self._request is not None
+        if not self._whatsapp.answers:
+            return
+        if self._whatsapp.login_answer is not None:
+            self.tell(self._whatsapp.login_answer)
+            return
+        self._online = True
+        self.tell(Connected(number=self._whatsapp.linked[self._request.store]))
+        self.deliver()
+
+    async def _answer(self, within_s: float) -> None:
+        if self._gone.is_set() or not self._online:
+            message = "websocket not connected"
+            raise NotSentError(message)
+        if not self._whatsapp.answers:
+            try:
+                async with asyncio.timeout(within_s):
+                    await self._gone.wait()
+            except TimeoutError:
+                pass
+            message = "no answer"
+            raise NoAnswerError(message)
+
+    def _end(self, code: int, *, asked: bool) -> None:
+        if self._gone.is_set():
+            return
+        self._gone.set()
+        self._online = False
+        self._events.put_nowait(EngineExited(code=code, asked=asked))
+        self._messages.put_nowait(None)
+
+
