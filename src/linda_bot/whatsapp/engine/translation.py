@@ -138,7 +138,7 @@ def _message(payload: bytes) -> ClientEvent:
             sender_name=info.Pushname,
             text=text,
             kind=kind,
-            sent_at=datetime.fromtimestamp(info.Timestamp, UTC),
+            sent_at=datetime.fromtimestamp(info.Timestamp / 1000, UTC),  # neonize gives milliseconds here
             from_me=source.IsFromMe,
             is_group=source.IsGroup,
             raw=payload,

@@ -1,0 +1,43 @@
+"""The sandbox's engine: the production engine after one change in its own memory, the root key that is trusted.
+
+Run as `python -m linda_bot.sandbox.engine`, with the sandbox's environment; refuses to run when the proxy that it is
+given is not on the loopback interface.
+"""
+
+import os
+import sys
+from urllib.parse import urlsplit
+
+from linda_bot.kernel.errors import UsageError
+from linda_bot.sandbox.library import replace_root_key
+
+ROOT_VARIABLE = "LINDA_SANDBOX_ROOT"
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def prepare(environment: "os._Environ[str] | dict[str, str]") -> None:
+    """Trust the sandbox's root; raises UsageError when this is not the environment of a sandbox."""
+    proxies = [value for name, value in environment.items() if name.upper() in ("HTTPS_PROXY", "ALL_PROXY")]
+    if not proxies or any(urlsplit(proxy).hostname not in _LOOPBACK for proxy in proxies):
+        message = "the sandbox's engine runs only behind a sandbox on this machine (HTTPS_PROXY is not loopback)"
+        raise UsageError(message)
+    try:
+        root = bytes.fromhex(environment.get(ROOT_VARIABLE, ""))
+    except ValueError:
+        root = b""
+    replace_root_key(root)
+
+
+def main() -> None:
+    """Prepare, then run the engine; never returns."""
+    try:
+        prepare(os.environ)
+    except UsageError as error:
+        sys.exit(f"linda-bot sandbox engine: {error}")
+    from linda_bot.whatsapp.engine import main as run_engine  # noqa: PLC0415 (only after the root is in place)
+
+    run_engine()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Messages and receipts: taken, acknowledged, handed to every device, kept until they have arrived."""
+
+import time
+from typing import TYPE_CHECKING
+
+from linda_bot.sandbox.nodes import LID_SERVER, SERVER, Jid, Node, Value
+from linda_bot.sandbox.registry import Account
+
+if TYPE_CHECKING:
+    from linda_bot.sandbox.session import Session
+
+_RETRY = "retry"
+
+
+async def greet(session: "Session") -> None:
+    """Tell a client that it is logged in, and how much waits for it."""
+    waiting = session.server.registry.waiting(*session.name)
+    messages = sum(stanza.kind == "message" for stanza in waiting)
+    receipts = len(waiting) - messages
+    await session.send(Node("success", {"t": _now(), "lid": session.jid}))
+    counts = {"count": len(waiting), "message": messages, "receipt": receipts, "notification": 0, "appdata": 0}
+    attrs = {name: str(count) for name, count in counts.items()}
+    await session.send(Node("ib", {"from": SERVER}, [Node("offline_preview", attrs)]))
+
+
+async def hand_out(session: "Session") -> None:
+    """Send what waited, then take the device for active; nothing that comes meanwhile is sent twice or lost."""
+    if session.active:
+        return
+    codec = session.server.codec
+    sent, last = 0, 0
+    while rest := [stanza for stanza in session.server.registry.waiting(*session.name) if stanza.place > last]:
+        for number, stanza in enumerate(rest):
+            node = codec.decode(stanza.body)
+            await session.send(Node(node.tag, {**node.attrs, "offline": str(number)}, node.content))
+        sent, last = sent + len(rest), rest[-1].place
+    session.active = True
+    await session.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": str(sent)})]))
+
+
+async def take_message(session: "Session", node: Node) -> None:
+    """Acknowledge a message and hand it to the devices that it names; a repeated one is only acknowledged."""
+    to = node.jid("to")
+    ack: dict[str, Value] = {"class": "message", "id": node.text("id"), "from": to, "t": _now()}
+    target = session.server.registry.account(to.user)
+    if target is None:
+        await session.send(Node("ack", {**ack, "error": "404"}))
+        return
+    first_time = session.server.registry.accept(str(session.jid), _identity(node))
+    await session.send(Node("ack", ack))
+    if not first_time:
+        return
+    session.server.note("message", sender=session.name[0], to=target.number)
+    participants = node.child("participants")
+    if participants is None:  # an answer to a retry receipt goes to one device
+        await _deliver(session, node, to, target, node.all("enc"))
+        return
+    for share in participants.all("to"):
+        device = share.jid("jid")
+        owner = session.server.registry.account(device.user)
+        if owner is not None and device.device:  # what goes to a phone is not needed here
+            await _deliver(session, node, device, owner, share.children)
+
+
+async def take_receipt(session: "Session", node: Node) -> None:
+    """Acknowledge a receipt, drop what it confirms, and pass it on to the sender of the message."""
+    message_id, to, kind = node.text("id"), node.jid("to"), node.text("type")
+    ack: dict[str, Value] = {"class": "receipt", "id": message_id, "from": to}
+    await session.send(Node("ack", ack | ({"type": kind} if kind else {})))
+    session.server.registry.confirm(*session.name, "message", message_id)
+    listed = node.child("list")
+    for item in listed.all("item") if listed else []:
+        session.server.registry.confirm(*session.name, "message", item.text("id"))
+    session.server.note("receipt", sender=session.name[0], kind=kind or "delivery")
+    target = session.server.registry.account(to.user)
+    if target is None or target.number == session.name[0]:
+        return
+    attrs: dict[str, Value] = {"from": session.jid, "id": message_id, "t": _now()} | ({"type": kind} if kind else {})
+    passed_on = Node("receipt", attrs, node.content)
+    devices = [to.device] if to.device else session.server.registry.device_ids(target.number)[1:]
+    for device in devices:
+        await _send_or_keep(session, target.number, device, passed_on)
+
+
+async def _deliver(
+    session: "Session", node: Node, device: Jid, owner: Account, encrypted: "tuple[Node, ...] | list[Node] | object"
+) -> None:
+    """Hand one device its share of a message."""
+    assert session.account is not None
+    own = owner.number == session.account.number
+    attrs: dict[str, Value] = {
+        "from": session.jid if device.server == LID_SERVER else session.account.phone_jid(session.device),
+        "id": node.text("id"),
+        "type": node.text("type"),
+        "t": _now(),
+        "notify": session.account.name,
+    }
+    if own:
+        attrs["recipient"] = node.jid("to")
+    elif device.server == LID_SERVER:
+        attrs["sender_pn"] = session.account.phone_jid()
+    else:
+        attrs["sender_lid"] = session.account.lid_jid()
+    identity = node.child("device-identity")
+    shares = [child for child in _as_nodes(encrypted) if child.tag == "enc"]
+    content = [*shares, identity] if identity else shares
+    await _send_or_keep(session, owner.number, device.device, Node("message", attrs, content))
+
+
+async def _send_or_keep(session: "Session", number: str, device: int, node: Node) -> None:
+    """Keep a stanza until it is confirmed, and send it at once if the device is there."""
+    server = session.server
+    server.registry.enqueue(number, device, node.tag, node.text("id"), server.codec.encode(node))
+    receiver = server.active_session(number, device)
+    if receiver is not None:
+        await receiver.send(node)
+
+
+def _as_nodes(content: object) -> list[Node]:
+    return [item for item in content if isinstance(item, Node)] if isinstance(content, list | tuple) else []
+
+
+def _identity(node: Node) -> str:
+    """A message's id; an answer to a retry receipt has the id of the message that it repeats."""
+    if node.child("participants") is not None:
+        return node.text("id")
+    counts = "-".join(share.text("count") for share in node.all("enc"))
+    return f"{node.text('id')} {_RETRY} {counts} {node.jid('to')}"
+
+
+def _now() -> str:
+    return str(int(time.time()))
