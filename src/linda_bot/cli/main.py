@@ -56,7 +56,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
     _add_demo(commands)
-    _add_sandbox(commands)
     return parser
 
 
@@ -75,12 +74,6 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.set_defaults(command=_demo)
 
 
-def _add_sandbox(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("sandbox", help="run a loopback WhatsApp server to try a bot with")
-    parser.add_argument("directory", type=Path, metavar="DIR", help="where the sandbox keeps its state")
-    parser.set_defaults(command=_sandbox)
-
-
 def _run(options: argparse.Namespace) -> int:
     from linda_bot.cli.run import run  # noqa: PLC0415 (each command imports what it needs)
 
@@ -92,8 +85,3 @@ def _demo(_options: argparse.Namespace) -> int:
 
     return demo()
 
-
-def _sandbox(options: argparse.Namespace) -> int:
-    from linda_bot.cli.sandbox import serve  # noqa: PLC0415 (see above)
-
-    return serve(options.directory)

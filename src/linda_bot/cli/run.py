@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
 
 async def _run(options: argparse.Namespace, ahead: EngineChoice) -> int:
     if options.sandbox is not None and not (options.sandbox / SANDBOX_ENVIRONMENT_FILE).is_file():
-        message = f"no sandbox runs in {options.sandbox}; start one: linda-bot sandbox {options.sandbox}"
+        message = f"no sandbox runs in {options.sandbox}; `linda-bot demo` starts one of its own"
         raise UsageError(message)
     settings = load_settings(
         {"data_dir": _data_dir(options), "account": options.account, "handlers": options.handlers}

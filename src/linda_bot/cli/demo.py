@@ -1,0 +1,161 @@
+"""`linda-bot demo`: the main job on the embedded sandbox, before the eyes of whoever looks."""
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from linda_bot.kernel.errors import ExitCode, LindaError, UsageError
+
+_BOT, _FRIEND = "971505760056", "4915112345678"
+_WHILE_DOWN = 3
+_BOLD, _DIM, _GREEN, _CYAN, _RED, _RESET = (f"\x1b[{code}m" for code in (1, 2, 32, 36, 31, 0))
+
+
+class Measured(NamedTuple):
+    """A line of the table at the end."""
+
+    what: str
+    figure: str
+
+
+class DemoFailedError(LindaError):
+    """Something that the demo shows did not happen."""
+
+    exit_code = ExitCode.BUG
+
+
+def demo() -> int:
+    """Run the demo; exit code 0 only if all of it happened."""
+    try:
+        import aiohttp  # noqa: F401, PLC0415 (only to see whether it is there)
+        import xeddsa  # noqa: F401, PLC0415
+        import zxingcpp  # noqa: F401, PLC0415
+    except ImportError as error:
+        message = f"the demo needs the sandbox's libraries ({error.name} is missing): pip install 'linda-bot[sandbox]'"
+        raise UsageError(message) from error
+    started = time.monotonic()
+    stage = _Stage()
+    with tempfile.TemporaryDirectory(prefix="linda-bot-demo-") as directory:
+        measured = asyncio.run(_play(Path(directory), stage))
+    stage.table(measured)
+    stage.say(f"All of it happened, in {time.monotonic() - started:.1f} s. Run it for real: linda-bot run", _GREEN)
+    return ExitCode.OK
+
+
+class _Stage:
+    """Prints the play: what we do, what the bot prints, what people write."""
+
+    def __init__(self) -> None:
+        self._colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self._scene = 0
+
+    def say(self, line: str, style: str = "") -> None:
+        print(f"{style}{line}{_RESET}" if style and self._colours else line, flush=True)
+
+    def scene(self, title: str) -> None:
+        self._scene += 1
+        self.say(f"\n{self._scene}. {title}", _BOLD)
+
+    def bot(self, line: str) -> None:
+        self.say(f"   │ {line}", _DIM if "█" not in line else "")
+
+    def person(self, who: str, line: str) -> None:
+        self.say(f"   {who}: {line}", _CYAN)
+
+    def table(self, measured: list[Measured]) -> None:
+        width = max(len(row.what) for row in measured)
+        self.say("")
+        for row in measured:
+            self.say(f"   {row.what:<{width}}  {row.figure}")
+        self.say("")
+
+
+async def _play(directory: Path, stage: _Stage) -> list[Measured]:
+    from linda_bot.sandbox.bot_process import BotProcess  # noqa: PLC0415 (the sandbox is an extra)
+    from linda_bot.sandbox.server import Sandbox  # noqa: PLC0415
+
+    measured: list[Measured] = []
+    running: list[BotProcess] = []
+
+    async def start_bot() -> BotProcess:
+        stage.say("   $ linda-bot run", _BOLD)
+        running.append(await BotProcess.start("run", "--sandbox", directory, echo=stage.bot, cwd=directory))
+        return running[-1]
+
+    async def timed(what: str, work: Awaitable[object]) -> None:
+        began = time.monotonic()
+        await work
+        measured.append(Measured(what, _figure(time.monotonic() - began)))
+
+    stage.scene("A WhatsApp server of our own starts on this machine: no phone, no internet.")
+    async with Sandbox(directory) as sandbox, sandbox.contact(_FRIEND, "Ann") as ann:
+        try:
+            stage.scene("The first start: the bot shows a QR code, a phone scans it.")
+            bot = await start_bot()
+            code = await bot.qr_text()
+            measured.append(Measured("start until the QR code", _figure(await bot.wait_for("Waiting for the scan"))))
+            stage.person("phone", f"*scans the code with the account +{_BOT}*")
+            await timed("scan until the bot listens", _both(sandbox.phone(_BOT).scan(code), bot.ready()))
+
+            stage.scene("A friend writes.")
+            await timed("answer to !ping", _talk(stage, lambda: ann.ask(_BOT, "!ping")))
+
+            stage.scene("kill -9, in the middle of everything. Messages arrive while the bot is dead.")
+            await bot.stop(signal.SIGKILL)
+            stage.person("system", f"*SIGKILL to process {bot.pid}*")
+            for number in range(_WHILE_DOWN):
+                await ann.send(_BOT, "!ping")
+                stage.person("Ann", f"!ping ({number + 1} of {_WHILE_DOWN}, nobody answers)")
+
+            stage.scene("The same command again: no QR code, and nothing was lost.")
+            bot = await start_bot()
+            measured.append(Measured("restart after kill -9 until it listens", _figure(await bot.ready())))
+            answers = [(await ann.next_message()).text for _ in range(_WHILE_DOWN)]
+            for answer in answers:
+                stage.person("bot", answer)
+            _check(answers == ["pong"] * _WHILE_DOWN, f"the waiting messages were answered with {answers}")
+            _check(not any("█" in line for line in bot.lines), "a QR code was shown on the restart")
+            measured.append(Measured("messages answered that came while it was dead", f"{len(answers)} of {_WHILE_DOWN}"))
+
+            stage.scene("Ctrl+C.")
+            began = time.monotonic()
+            code_at_end = await bot.stop(signal.SIGINT)
+            measured.append(Measured("orderly stop", _figure(time.monotonic() - began)))
+            _check(code_at_end == 0, f"the bot ended with exit code {code_at_end}")
+            await asyncio.sleep(0.1)
+            _check(not ann.received(), "a message was answered twice")
+            pairings = sandbox.phone(_BOT).pairings
+            _check(pairings == 1, f"the phone linked {pairings} devices")
+            measured.append(Measured("times the phone had to link the bot", str(pairings)))
+        finally:
+            for bot in running:
+                await bot.close()
+    return measured
+
+
+async def _talk(stage: _Stage, ask: Callable[[], Awaitable[object]]) -> None:
+    stage.person("Ann", "!ping")
+    answer = getattr(await ask(), "text", "")
+    stage.person("bot", str(answer))
+    _check(answer == "pong", f"!ping was answered with {answer!r}")
+
+
+async def _both(first: Awaitable[object], second: Awaitable[object]) -> None:
+    await first
+    await second
+
+
+def _check(happened: bool, otherwise: str) -> None:  # noqa: FBT001 (it reads like a sentence)
+    if not happened:
+        message = f"the demo failed: {otherwise}"
+        raise DemoFailedError(message)
+
+
+def _figure(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
