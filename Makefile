@@ -1,0 +1,49 @@
+# Every target sets up what it needs; `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := bash
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup run demo test quick check lint fix bench lock clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(STAMP) ## make .venv with everything that is tested
+
+$(STAMP): pyproject.toml requirements/dev.txt scripts/setup
+	@scripts/setup "$(VENV)"
+
+run: setup ## run the bot on WhatsApp; shows a QR code the first time
+	@$(BIN)/linda-bot run
+
+demo: setup ## see it link, answer, be killed and come back, on the embedded sandbox
+	@$(BIN)/linda-bot demo
+
+lint: setup ## style, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup ## all tests
+	$(BIN)/python -m pytest
+
+quick: lint ## what to run while working: lint and the tests without child processes
+	$(BIN)/python -m pytest -q tests/unit
+
+check: lint test ## what CI runs
+
+fix: setup ## mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## measure against a bare neonize script, side by side
+	$(BIN)/python benchmarks/run.py
+
+lock: ## resolve requirements/dev.txt anew from pyproject.toml
+	@scripts/lock "$(VENV)"
+
+clean: ## remove what was built; sessions stay
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist
