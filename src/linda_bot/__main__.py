@@ -13,10 +13,10 @@ STARTED_AT = time.monotonic()
 def main() -> None:
     """Run a command and exit with its code."""
     arguments = sys.argv[1:]
-    from linda_bot.cli.ahead import start_engine_ahead  # noqa: PLC0415 (nothing may come before it)
+    from linda_bot.cli.ahead import start_engine_ahead
 
     ahead = start_engine_ahead(arguments)
-    from linda_bot.cli.main import run_command  # noqa: PLC0415 (imported while the engine starts)
+    from linda_bot.cli.main import run_command
 
     sys.exit(run_command(arguments, ahead, STARTED_AT))
 

@@ -189,5 +189,3 @@ class FakeClient:
         self._online = False
         self._events.put_nowait(EngineExited(code=code, asked=asked))
         self._messages.put_nowait(None)
-
-

@@ -33,9 +33,9 @@ class DemoFailedError(LindaError):
 def demo() -> int:
     """Run the demo; exit code 0 only if all of it happened."""
     try:
-        import aiohttp  # noqa: F401, PLC0415 (only to see whether it is there)
-        import xeddsa  # noqa: F401, PLC0415
-        import zxingcpp  # noqa: F401, PLC0415
+        import aiohttp  # noqa: F401 (only to see whether it is there)
+        import xeddsa  # noqa: F401
+        import zxingcpp  # noqa: F401
     except ImportError as error:
         message = f"the demo needs the sandbox's libraries ({error.name} is missing): pip install 'linda-bot[sandbox]'"
         raise UsageError(message) from error
@@ -77,8 +77,8 @@ class _Stage:
 
 
 async def _play(directory: Path, stage: _Stage) -> list[Measured]:
-    from linda_bot.sandbox.bot_process import BotProcess  # noqa: PLC0415 (the sandbox is an extra)
-    from linda_bot.sandbox.server import Sandbox  # noqa: PLC0415
+    from linda_bot.sandbox.bot_process import BotProcess
+    from linda_bot.sandbox.server import Sandbox
 
     measured: list[Measured] = []
     running: list[BotProcess] = []
@@ -121,7 +121,9 @@ async def _play(directory: Path, stage: _Stage) -> list[Measured]:
                 stage.person("bot", answer)
             _check(answers == ["pong"] * _WHILE_DOWN, f"the waiting messages were answered with {answers}")
             _check(not any("█" in line for line in bot.lines), "a QR code was shown on the restart")
-            measured.append(Measured("messages answered that came while it was dead", f"{len(answers)} of {_WHILE_DOWN}"))
+            measured.append(
+                Measured("messages answered that came while it was dead", f"{len(answers)} of {_WHILE_DOWN}")
+            )
 
             stage.scene("Ctrl+C.")
             began = time.monotonic()

@@ -37,8 +37,8 @@ def run_command(arguments: Sequence[str], ahead: EngineChoice, started_at: float
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python complains once more at its exit
         return ExitCode.OK
-    except Exception:
-        import traceback  # noqa: PLC0415 (a bug is the only reader)
+    except Exception:  # noqa: BLE001 (the last place where anything can be said)
+        import traceback
 
         with contextlib.suppress(OSError):
             traceback.print_exc()
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
     parser = commands.add_parser("run", help="run the bot; shows a QR code when it is not linked yet")
     parser.add_argument("--data-dir", type=Path, help="where sessions and logs are kept (default: this directory)")
     parser.add_argument("--account", help="the account's phone number in international format")
@@ -69,19 +69,18 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.set_defaults(command=_run)
 
 
-def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_demo(commands: "argparse._SubParsersAction[_Parser]") -> None:
     parser = commands.add_parser("demo", help="see it link, answer, be killed and come back, without a phone")
     parser.set_defaults(command=_demo)
 
 
 def _run(options: argparse.Namespace) -> int:
-    from linda_bot.cli.run import run  # noqa: PLC0415 (each command imports what it needs)
+    from linda_bot.cli.run import run
 
     return run(options)
 
 
 def _demo(_options: argparse.Namespace) -> int:
-    from linda_bot.cli.demo import demo  # noqa: PLC0415 (see above)
+    from linda_bot.cli.demo import demo
 
     return demo()
-

@@ -15,8 +15,8 @@ def qr_lines(text: str, *, colours: bool) -> list[str]:
 
     With colours it is black and white whatever the terminal's theme is; without, it expects a dark background.
     """
-    from qrcode.constants import ERROR_CORRECT_L  # noqa: PLC0415 (needed for linking only)
-    from qrcode.main import QRCode  # noqa: PLC0415
+    from qrcode.constants import ERROR_CORRECT_L
+    from qrcode.main import QRCode
 
     code: QRCode[object] = QRCode(error_correction=ERROR_CORRECT_L, border=_BORDER)
     code.add_data(text)

@@ -32,9 +32,7 @@ async def _run(options: argparse.Namespace, ahead: EngineChoice) -> int:
     if options.sandbox is not None and not (options.sandbox / SANDBOX_ENVIRONMENT_FILE).is_file():
         message = f"no sandbox runs in {options.sandbox}; `linda-bot demo` starts one of its own"
         raise UsageError(message)
-    settings = load_settings(
-        {"data_dir": _data_dir(options), "account": options.account, "handlers": options.handlers}
-    )
+    settings = load_settings({"data_dir": _data_dir(options), "account": options.account, "handlers": options.handlers})
     console = Console(started_s_ago=time.monotonic() - options.started_at, show_numbers=not settings.log.mask)
     job = Job(
         settings=settings,

@@ -173,9 +173,7 @@ class Link:
         messages = spawn_task(self._hand_over_messages(client), name="messages")
         try:
             return await attempt.run(
-                LinkRequest(
-                    store=self._files.store, device_name=self._plan.device_name, log_level=self._plan.log_level
-                )
+                LinkRequest(store=self._files.store, device_name=self._plan.device_name, log_level=self._plan.log_level)
             )
         finally:
             self._online.clear()

@@ -115,5 +115,3 @@ def _reconnect(ending: Ending, tally: Tally, rules: Rules) -> Decision:
         # One attempt is let through after the cool-down; if that fails too, the circuit opens again.
         return Retry(rules.cool_down, tally._replace(failures=rules.reconnect_attempts), Finding.ATTEMPTS_SPENT)
     return Retry(reconnect_delay(failures, rules.reconnect_delays), tally._replace(failures=failures))
-
-

@@ -74,9 +74,7 @@ def enter(book: SessionBook, event: Event) -> None:
             facts = {"duration": event.duration_ms, "attempt": event.attempt, "status": "fully_reactivated"}
             book.note("restore_complete", at=event.at, **facts)
         case LinkingCompleted():
-            book.change(
-                number=event.number, device_linked=True, linked_at=timestamp(event.at), restore_status="linked"
-            )
+            book.change(number=event.number, device_linked=True, linked_at=timestamp(event.at), restore_status="linked")
             book.note("device_linked", at=event.at)
         case LinkStateChanged():
             _enter_state(book, event)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from linda_bot.eventlog.recorder import record
-from linda_bot.eventlog.setup import LOGGER_NAME, get_logger, logging_to
+from linda_bot.eventlog.setup import logging_to
 from linda_bot.kernel.bus import Subscription, deliver, listen
 from linda_bot.kernel.events import Event
 from linda_bot.kernel.tasks import spawn_task
@@ -20,8 +20,8 @@ async def event_log(
     directory: Path, settings: LogSettings, events: Subscription[Event], stream: TextIO | None
 ) -> AsyncIterator[None]:
     """Write a line for each event of a subscription, also for those that came before it was opened."""
-    with logging_to(directory, settings, stream):
-        receive = partial(record, log=get_logger(LOGGER_NAME).log, mask=settings.mask)
+    with logging_to(directory, settings, stream) as log:
+        receive = partial(record, log=log, mask=settings.mask)
         writing = spawn_task(listen(events, receive), name="event log")
         try:
             yield

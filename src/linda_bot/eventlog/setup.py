@@ -3,13 +3,14 @@
 import logging
 import logging.handlers
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from linda_bot.settings import LogSettings
 
+Log = Callable[..., object]
 LOGGER_NAME = "linda_bot.events"
 _FILE_NAME = "events.jsonl"
 _FILE_BYTES = 5_000_000
@@ -20,27 +21,31 @@ class _PatientFileHandler(logging.handlers.RotatingFileHandler):
     """A file whose disk may be full: says so once and loses lines, not the bot."""
 
     _told = False
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the name is logging's)
-        error = sys.exc_info()[1]
-        if not self._told and isinstance(error, OSError):
-            self._told = True
-            print(f"the log {self.baseFilename} cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201
+    _failed = False
 
     def emit(self, record: logging.LogRecord) -> None:
+        self._failed = False
         super().emit(record)
-        if self._told and self.stream is not None:
-            self._told = False
+        self._told = self._told and self._failed
+
+    def handleError(self, _record: logging.LogRecord) -> None:  # noqa: N802 (the name is logging's)
+        self._failed = True
+        if not self._told:
+            self._told = True
+            print(f"the log {self.baseFilename} cannot be written: {sys.exc_info()[1]}", file=sys.stderr)  # noqa: T201
 
 
 @contextmanager
-def logging_to(directory: Path, settings: LogSettings, stream: TextIO | None) -> Iterator[None]:
+def logging_to(directory: Path, settings: LogSettings, stream: TextIO | None) -> Iterator[Log]:
     """Send log lines to `events.jsonl` in a directory, and to a stream unless the format is `auto`.
 
-    Takes over the root logger for as long as it lasts, so that what libraries log comes along.
+    Yields what writes a line: called with the level's number, the event's name and its facts. Takes over the root
+    logger for as long as it lasts, so that what libraries log comes along.
     """
-    structlog = _import_structlog()
-    shared = [
+    with _hidden("rich"):
+        import structlog  # it would load rich for its tracebacks: 30 ms and 5 MB of a start
+
+    shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
@@ -66,7 +71,16 @@ def logging_to(directory: Path, settings: LogSettings, stream: TextIO | None) ->
     handlers = list(_file_handlers(directory, as_json))
     if stream is not None and settings.format != "auto":
         shown = logging.StreamHandler(stream)
-        shown.setFormatter(as_json if settings.format == "json" else _readable(structlog, shared, stream))
+        readable = structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.dev.ConsoleRenderer(
+                    colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+                ),
+            ],
+        )
+        shown.setFormatter(as_json if settings.format == "json" else readable)
         handlers.append(shown)
     root = logging.getLogger()
     before = root.handlers[:], root.level
@@ -74,7 +88,7 @@ def logging_to(directory: Path, settings: LogSettings, stream: TextIO | None) ->
     root.setLevel(settings.level.upper())
     logging.getLogger("asyncio").setLevel("WARNING")
     try:
-        yield
+        yield structlog.get_logger(LOGGER_NAME).log
     finally:
         for handler in handlers:
             handler.close()
@@ -82,22 +96,17 @@ def logging_to(directory: Path, settings: LogSettings, stream: TextIO | None) ->
         root.setLevel(level)
 
 
-def get_logger(name: str):  # type: ignore[no-untyped-def]  # noqa: ANN201 (structlog is imported late)
-    """Return a structlog logger."""
-    return _import_structlog().get_logger(name)
-
-
-def _import_structlog():  # type: ignore[no-untyped-def]  # noqa: ANN202 (a module)
-    """Import structlog without rich, which it would load for its tracebacks: 30 ms and 5 MB of a start."""
-    hidden = "rich" not in sys.modules
-    if hidden:
-        sys.modules["rich"] = None  # type: ignore[assignment]
+@contextmanager
+def _hidden(module: str) -> Iterator[None]:
+    """Make a module that is not loaded yet look as if it were not installed."""
+    loaded = module in sys.modules
+    if not loaded:
+        sys.modules[module] = None  # type: ignore[assignment]
     try:
-        import structlog  # noqa: PLC0415
+        yield
     finally:
-        if hidden:
-            del sys.modules["rich"]
-    return structlog
+        if not loaded:
+            del sys.modules[module]
 
 
 def _file_handlers(directory: Path, formatter: logging.Formatter) -> Iterator[logging.Handler]:
@@ -111,14 +120,3 @@ def _file_handlers(directory: Path, formatter: logging.Formatter) -> Iterator[lo
         return
     handler.setFormatter(formatter)
     yield handler
-
-
-def _readable(structlog, shared, stream: TextIO) -> logging.Formatter:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    formatter: logging.Formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback),
-        ],
-    )
-    return formatter

@@ -82,5 +82,5 @@ async def deliver(event: E, receive: Callable[[E], Awaitable[None] | None], name
         result = receive(event)
         if isawaitable(result):
             await result
-    except Exception:
+    except Exception:  # noqa: BLE001 (a subscriber is another room's code)
         _log.exception("the subscriber %s failed on %s", name, type(event).__name__)

@@ -46,11 +46,7 @@ def log_name(kind: type[Event]) -> str:
 @cache
 def _shown_fields(kind: type[Event]) -> tuple[str, ...]:
     hints = get_type_hints(kind, include_extras=True)
-    return tuple(
-        name
-        for name in kind.__struct_fields__
-        if name != "at" and not _is_secret(hints[name])
-    )
+    return tuple(name for name in kind.__struct_fields__ if name != "at" and not _is_secret(hints[name]))
 
 
 def _is_secret(hint: object) -> bool:

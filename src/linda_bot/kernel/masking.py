@@ -31,9 +31,9 @@ def mask_line(line: str) -> str:
 
 
 def printable(text: str, longest: int = _LONGEST) -> str:
-    """Return a text as one line without anything that could steer a terminal or a log.
+    r"""Return a text as one line without anything that could steer a terminal or a log.
 
-    Control, format and bidirectional characters and line breaks become `\\x1b`-like escapes; what is longer is cut.
+    Control, format and bidirectional characters and line breaks become `\x1b`-like escapes; what is longer is cut.
     """
     shown = "".join(letter if _is_plain(letter) else _escape(letter) for letter in text[: longest + 1])
     return shown if len(text) <= longest else f"{shown[:longest]}…"
@@ -44,4 +44,5 @@ def _is_plain(letter: str) -> bool:
 
 
 def _escape(letter: str) -> str:
-    return letter.encode("unicode_escape").decode() if ord(letter) > 127 or ord(letter) < 32 else f"\\x{ord(letter):02x}"  # noqa: PLR2004 (the ASCII range)
+    escaped = letter.encode("unicode_escape").decode()
+    return escaped if escaped != letter else f"\\x{ord(letter):02x}"

@@ -42,9 +42,7 @@ class Sender:
             except ClientError as error:
                 raise self._failed(chat, "failed", error) from error
             self.sent += 1
-            self._bus.publish(
-                MessageSent(id=sent.id, chat=chat, duration_ms=round((loop.time() - started) * 1000))
-            )
+            self._bus.publish(MessageSent(id=sent.id, chat=chat, duration_ms=round((loop.time() - started) * 1000)))
             return sent.id
         raise AssertionError  # the last try returns or raises
 

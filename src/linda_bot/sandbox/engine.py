@@ -34,7 +34,7 @@ def main() -> None:
         prepare(os.environ)
     except UsageError as error:
         sys.exit(f"linda-bot sandbox engine: {error}")
-    from linda_bot.whatsapp.engine import main as run_engine  # noqa: PLC0415 (only after the root is in place)
+    from linda_bot.whatsapp.engine import main as run_engine
 
     run_engine()
 

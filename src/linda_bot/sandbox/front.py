@@ -21,11 +21,11 @@ class Front:
     """Listens, and hands every WebSocket to `serve`; can be told to misbehave."""
 
     def __init__(self, context: ssl.SSLContext, serve: Serve) -> None:
-        self._context = context
+        self.context = context
         self._serve = serve
         self._server: asyncio.Server | None = None
         self._web = web.Server(self._on_request)
-        self._tunnels: set[_Tunnel] = set()
+        self.tunnels: set[_Tunnel] = set()
         self.port = 0
         self.black_hole = False
         """Accept connections and never answer."""
@@ -46,13 +46,17 @@ class Front:
         if self._server is None:
             return
         self._server.close()
-        for tunnel in tuple(self._tunnels):
+        for tunnel in tuple(self.tunnels):
             tunnel.drop()
         await self._web.shutdown(1)
         await self._server.wait_closed()
-        await asyncio.gather(*(tunnel.upgrading for tunnel in self._tunnels if tunnel.upgrading), return_exceptions=True)
+        await asyncio.gather(*(tunnel.upgrading for tunnel in self.tunnels if tunnel.upgrading), return_exceptions=True)
         self._server = None
         self._web = web.Server(self._on_request)
+
+    def new_handler(self) -> asyncio.Protocol:
+        """Return what speaks HTTP on a connection from here on."""
+        return self._web()
 
     async def _on_request(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path != _PATH:
@@ -76,10 +80,10 @@ class _Tunnel(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._front._tunnels.add(self)  # noqa: SLF001 (the two are one piece)
+        self._front.tunnels.add(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._front._tunnels.discard(self)  # noqa: SLF001 (see above)
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self._front.tunnels.discard(self)
 
     def data_received(self, data: bytes) -> None:
         assert self._transport is not None
@@ -101,13 +105,16 @@ class _Tunnel(asyncio.Protocol):
 
     async def _upgrade(self) -> None:
         assert self._transport is not None
-        handler = self._front._web()  # noqa: SLF001 (see above)
+        handler = self._front.new_handler()
         try:
             tls = await asyncio.get_running_loop().start_tls(
-                self._transport, handler, self._front._context, server_side=True  # noqa: SLF001 (see above)
+                self._transport,
+                handler,
+                self._front.context,
+                server_side=True,
             )
         except (OSError, ssl.SSLError):
-            self._front._tunnels.discard(self)  # noqa: SLF001 (see above)
+            self._front.tunnels.discard(self)
             return
         if tls is None:
             return
@@ -116,6 +123,6 @@ class _Tunnel(asyncio.Protocol):
 
     def drop(self) -> None:
         """Cut the line without a word."""
-        self._front._tunnels.discard(self)  # noqa: SLF001 (see above)
+        self._front.tunnels.discard(self)
         if self._transport is not None:
             self._transport.abort()

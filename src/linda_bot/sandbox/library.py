@@ -102,9 +102,7 @@ def find_tokens() -> Tokens:
     tokens, and the double-byte tables follow.
     """
     mappings = _load_and_map()
-    texts = [
-        mapping.start + offset for mapping in mappings for offset in _find_all(mapping.read(), _FIRST_TOKEN)
-    ]
+    texts = [mapping.start + offset for mapping in mappings for offset in _find_all(mapping.read(), _FIRST_TOKEN)]
     headers = [_STRING_HEADER.pack(address, len(_FIRST_TOKEN)) for address in texts]
     tables = [
         mapping.start + offset - _STRING_HEADER.size

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from linda_bot.kernel.errors import LindaError
 from linda_bot.sandbox.keys import verifies
 from linda_bot.sandbox.library import protobufs
-from linda_bot.sandbox.nodes import SERVER, Node
+from linda_bot.sandbox.nodes import SERVER, Node, Value
 from linda_bot.sandbox.registry import Account, Device
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ class Registration(NamedTuple):
     device: int = 0
 
 
-async def offer(session: "Session", data: Any) -> None:  # noqa: ANN401 (a protobuf without types)
+async def offer(session: "Session", data: Any) -> None:
     """Send the texts that go into the QR codes; the client adds its keys to them."""
     refs = tuple(f"2@{base64.b64encode(os.urandom(48)).decode()}" for _ in range(_REFS))
     session.registration = Registration(data.eRegid, data.eIdent, data.eSkeyID, data.eSkeyVal, data.eSkeySig, refs)
     session.server.note("qr_offered")
     children = [Node("ref", content=ref.encode()) for ref in refs]
-    attrs = {"from": SERVER, "type": "set", "id": session.server.new_id(), "xmlns": "md"}
+    attrs: dict[str, Value] = {"from": SERVER, "type": "set", "id": session.server.new_id(), "xmlns": "md"}
     await session.send(Node("iq", attrs, [Node("pair-device", content=children)]))
 
 
@@ -80,7 +80,7 @@ async def scan(session: "Session", code: str, account: Account) -> None:
         Node("device", {"jid": account.phone_jid(device), "lid": account.lid_jid(device)}),
         Node("platform", {"name": "android"}),
     ]
-    attrs = {"from": SERVER, "type": "set", "id": session.server.new_id(), "t": str(int(time.time()))}
+    attrs: dict[str, Value] = {"from": SERVER, "type": "set", "id": session.server.new_id(), "t": str(int(time.time()))}
     await session.send(Node("iq", attrs, [Node("pair-success", content=children)]))
 
 

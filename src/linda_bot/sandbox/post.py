@@ -66,7 +66,8 @@ async def take_receipt(session: "Session", node: Node) -> None:
     """Acknowledge a receipt, drop what it confirms, and pass it on to the sender of the message."""
     message_id, to, kind = node.text("id"), node.jid("to"), node.text("type")
     ack: dict[str, Value] = {"class": "receipt", "id": message_id, "from": to}
-    await session.send(Node("ack", ack | ({"type": kind} if kind else {})))
+    typed = {"type": kind} if kind else {}
+    await session.send(Node("ack", {**ack, **typed}))
     session.server.registry.confirm(*session.name, "message", message_id)
     listed = node.child("list")
     for item in listed.all("item") if listed else []:
@@ -75,7 +76,7 @@ async def take_receipt(session: "Session", node: Node) -> None:
     target = session.server.registry.account(to.user)
     if target is None or target.number == session.name[0]:
         return
-    attrs: dict[str, Value] = {"from": session.jid, "id": message_id, "t": _now()} | ({"type": kind} if kind else {})
+    attrs: dict[str, Value] = {"from": session.jid, "id": message_id, "t": _now(), **typed}
     passed_on = Node("receipt", attrs, node.content)
     devices = [to.device] if to.device else session.server.registry.device_ids(target.number)[1:]
     for device in devices:

@@ -24,7 +24,7 @@ def qr_from_terminal(screen: str) -> str:
     if not picture:
         message = "there is no QR code on the screen"
         raise UnreadableQrError(message)
-    import zxingcpp  # noqa: PLC0415 (needed for linking only)
+    import zxingcpp
 
     found = zxingcpp.read_barcode(_render(picture))
     if found is None or not found.text:

@@ -125,7 +125,9 @@ class Registry:
         """Remember a linked device; a device with the same Noise key is replaced."""
         self._database.execute("DELETE FROM device WHERE noise = ?", (noise,))
         number, number_of_device, *keys = device
-        self._database.execute("INSERT INTO device VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (number, number_of_device, noise, *keys))
+        self._database.execute(
+            "INSERT INTO device VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (number, number_of_device, noise, *keys)
+        )
 
     def remove_device(self, number: str, device: int) -> None:
         """Forget a device with all that belongs to it."""

@@ -1,4 +1,4 @@
-"""What a client asks, and what the server answers: one function a question (whatsmeow request.go, prekeys.go, user.go)."""
+"""What a client asks, and what the server answers (whatsmeow request.go, prekeys.go, user.go)."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ async def answer(session: "Session", request: Node) -> None:
     key = (request.text("xmlns"), request.text("type"), request.children[0].tag if request.children else "")
     handler = _ANSWERS.get(key) or _ANSWERS.get((key[0], key[1], "*"))
     if handler is None or (session.account is None and key[0] != "w:p"):
-        session.server.note("unknown_request", what="/".join(key))
+        session.server.note("unknown_request", asked="/".join(key))
         await session.refuse(request, 501, "feature-not-implemented")
         return
     await handler(session, request)

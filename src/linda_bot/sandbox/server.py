@@ -110,9 +110,7 @@ class Sandbox:
     def queued(self, number: str) -> int:
         """Return how many messages wait for an account's devices."""
         devices = self.registry.device_ids(number)[1:]
-        return sum(
-            stanza.kind == "message" for device in devices for stanza in self.registry.waiting(number, device)
-        )
+        return sum(stanza.kind == "message" for device in devices for stanza in self.registry.waiting(number, device))
 
     def online(self, number: str) -> bool:
         """Return whether a device of the account is logged in and active."""

@@ -58,7 +58,7 @@ class Frames:
             self._buffer = self._buffer[len(PROLOGUE) :]
             self._begun = True
         length = int.from_bytes(self._buffer[:3])
-        if len(self._buffer) < 3 + length:  # noqa: PLR2004 (the length's own bytes)
+        if len(self._buffer) < 3 + length:
             return None
         frame, self._buffer = self._buffer[3 : 3 + length], self._buffer[3 + length :]
         return frame
@@ -204,4 +204,3 @@ class Session:
         """Answer a request with an error."""
         error = Node("error", {"code": str(code), "text": text})
         await self.send(Node("iq", {"from": SERVER, "id": request.text("id"), "type": "error"}, [error]))
-

@@ -49,24 +49,31 @@ async def acquire_lock(paths: SessionPaths, *, wait_s: float = 10) -> SessionLoc
     A holder that is running is not waited for; one that is just ending is, for at most `wait_s` seconds. Raises
     SessionHeldError, which names the holder.
     """
-    loop = asyncio.get_running_loop()
-    give_up_at = loop.time() + wait_s
     descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        while not _try_lock(descriptor):
-            holder = _read_holder(descriptor)
-            if holder.get("phase") == _RUNNING or loop.time() >= give_up_at:
-                raise SessionHeldError(_held_by(holder))
-            await asyncio.sleep(_LOOK_EVERY_S)
-        while not _is_free(paths):
-            if loop.time() >= give_up_at:
-                message = "an engine of an earlier run still holds the session; wait a moment, then start again"
-                raise SessionHeldError(message)
-            await asyncio.sleep(_LOOK_EVERY_S)
+        give_up_at = asyncio.get_running_loop().time() + wait_s
+        await _wait_for_daemon(descriptor, give_up_at)
+        await _wait_for_engine(paths, give_up_at)
     except BaseException:
         os.close(descriptor)
         raise
     return SessionLock(descriptor)
+
+
+async def _wait_for_daemon(descriptor: int, give_up_at: float) -> None:
+    while not _try_lock(descriptor):
+        holder = _read_holder(descriptor)
+        if holder.get("phase") == _RUNNING or asyncio.get_running_loop().time() >= give_up_at:
+            raise SessionHeldError(_held_by(holder))
+        await asyncio.sleep(_LOOK_EVERY_S)
+
+
+async def _wait_for_engine(paths: SessionPaths, give_up_at: float) -> None:
+    while not _is_free(paths):
+        if asyncio.get_running_loop().time() >= give_up_at:
+            message = "an engine of an earlier run still holds the session; wait a moment, then start again"
+            raise SessionHeldError(message)
+        await asyncio.sleep(_LOOK_EVERY_S)
 
 
 def _try_lock(descriptor: int) -> bool:

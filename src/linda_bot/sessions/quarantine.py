@@ -1,12 +1,10 @@
 """Setting a session aside: moved as a whole, never deleted."""
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 from linda_bot.kernel.files import make_private_dir, write_json
 from linda_bot.sessions.paths import SessionPaths
-
 
 
 def set_aside(paths: SessionPaths, because: str, *, now: datetime | None = None) -> Path | None:
@@ -27,5 +25,5 @@ def set_aside(paths: SessionPaths, because: str, *, now: datetime | None = None)
     # The store last: should we die before, the next start finds it and sets it aside again. A write-ahead log that
     # outlives its store would be read into the next one.
     for entry in sorted(found, key=lambda entry: entry == paths.store):
-        os.replace(entry, place / entry.name)
+        entry.replace(place / entry.name)
     return place

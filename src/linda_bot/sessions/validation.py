@@ -116,7 +116,7 @@ def _check_header(store: Path) -> Point:
 
 def _check_store(store: Path, expected: str | None) -> tuple[list[Point], str]:
     """Check points 3 and 4; a store that is merely busy is tried again before it is called damaged."""
-    import sqlite3  # noqa: PLC0415 (not needed for a session that is not there)
+    import sqlite3
 
     for left in reversed(range(_BUSY_TRIES)):
         try:
@@ -142,7 +142,7 @@ def _check_store(store: Path, expected: str | None) -> tuple[list[Point], str]:
 
 
 def _read_devices(database: "object") -> list[dict[str, object]]:
-    import sqlite3  # noqa: PLC0415 (see above)
+    import sqlite3
 
     assert isinstance(database, sqlite3.Connection)
     database.row_factory = sqlite3.Row

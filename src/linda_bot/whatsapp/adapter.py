@@ -74,7 +74,8 @@ class EngineClient:
             raise ClientError(message) from error
         self._process = process
         self._requests, _ = await asyncio.get_running_loop().connect_write_pipe(
-            asyncio.BaseProtocol, open(process.requests, "wb", buffering=0)  # noqa: SIM115 (the transport closes it)
+            asyncio.BaseProtocol,
+            os.fdopen(process.requests, "wb", buffering=0),
         )
         self._watch = spawn_task(self._watch_engine(process), name=f"engine {process.pid}")
         connect = Connect(
@@ -250,7 +251,7 @@ class EngineClient:
     async def _collect(self, pid: int) -> int:
         """Return the exit status of a process whose pipes have ended; kill it when it lives on without them."""
         for tries in itertools.count():
-            ended, status = os.waitpid(pid, os.WNOHANG)
+            ended, status = os.waitpid(pid, os.WNOHANG)  # noqa: ASYNC222 (it does not wait)
             if ended:
                 return os.waitstatus_to_exitcode(status)
             if tries * _REAP_EVERY_S > 1:
@@ -269,8 +270,7 @@ class EngineClient:
 async def _pipe_reader(descriptor: int) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
     reader = asyncio.StreamReader(limit=1024 * 1024)
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), open(descriptor, "rb", buffering=0)  # noqa: SIM115 (see above)
+        lambda: asyncio.StreamReaderProtocol(reader),
+        os.fdopen(descriptor, "rb", buffering=0),
     )
     return reader, transport
-
-

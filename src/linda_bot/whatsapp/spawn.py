@@ -37,7 +37,7 @@ def spawn_engine(
     try:
         pid = os.posix_spawn(
             command[0],
-            command,
+            tuple(command),
             environment,
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, theirs_in, 0),

@@ -3,6 +3,6 @@
 
 def main() -> None:
     """Run an engine on this process's stdin and stdout; never returns."""
-    from linda_bot.whatsapp.engine.process import run  # noqa: PLC0415 (the sandbox's engine prepares things first)
+    from linda_bot.whatsapp.engine.process import run
 
     run()

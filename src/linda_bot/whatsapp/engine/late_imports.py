@@ -99,8 +99,8 @@ class _LateFinder:
         self.names = names
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname not in self.names:
             return None
-        return ModuleSpec(fullname, _LateLoader(), is_package=True)
+        return ModuleSpec(fullname, _LateLoader(), is_package=True)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from threading import Lock
 
-from linda_bot.kernel.events import Event
+from linda_bot.whatsapp.events import ClientEvent
 from linda_bot.whatsapp.wire import FRAME_HEADER, MAX_FRAME_BYTES, AnyRequest, Reply, frame, request_decoder
 
 
@@ -29,7 +29,7 @@ class NoticeWriter:
         self._descriptor = descriptor
         self._writing = Lock()
 
-    def send(self, message: Reply | Event) -> None:
+    def send(self, message: Reply | ClientEvent) -> None:
         """Write one message; when the daemon is gone, do nothing: the end of stdin tells it too."""
         rest = memoryview(frame(message))
         with self._writing:

@@ -55,7 +55,7 @@ def run() -> NoReturn:
     notices = NoticeWriter(descriptor)
     put_off()
     try:
-        from linda_bot.whatsapp.engine import library, translation  # noqa: F401, PLC0415 (after what they need is put off)
+        from linda_bot.whatsapp.engine import library, translation  # noqa: F401 (after what they need is put off)
     except Exception as error:  # noqa: BLE001 (whatever it is, the daemon must be told in one line)
         notices.send(ConnectEnded(error=f"cannot load neonize: {_advice(error)}"))
         os._exit(1)
@@ -76,7 +76,9 @@ def run() -> NoReturn:
 
 def _advice(error: Exception) -> str:
     if "magic" in str(error).lower():
-        return "libmagic is missing; install it (Debian and Ubuntu: apt install libmagic1, macOS: brew install libmagic)"
+        return (
+            "libmagic is missing; install it (Debian and Ubuntu: apt install libmagic1, macOS: brew install libmagic)"
+        )
     return f"{type(error).__name__}: {error}"
 
 
@@ -113,10 +115,9 @@ class Engine:
         Only a client that is online can be closed in good order: before that the library's calls may hang for a
         minute (during a dial) or for ever (during a QR round).
         """
-        if self._online.is_set():
-            if self._within(_CLOSE_WITHIN_S, self._library.disconnect):
-                self._wait_for_quiet()
-                self._within(_DRAIN_WITHIN_S, self._library.stop)
+        if self._online.is_set() and self._within(_CLOSE_WITHIN_S, self._library.disconnect):
+            self._wait_for_quiet()
+            self._within(_DRAIN_WITHIN_S, self._library.stop)
         os._exit(0)
 
     # What the library calls.
@@ -133,7 +134,7 @@ class Engine:
 
     def on_event(self, code: int, payload: bytes) -> None:
         """Hand over an event; a message waits here while the daemon is behind."""
-        from linda_bot.whatsapp.engine import translation  # noqa: PLC0415 (neonize is loaded after this module)
+        from linda_bot.whatsapp.engine import translation
 
         self._heard_at = time.monotonic()
         try:
@@ -151,7 +152,7 @@ class Engine:
 
     def on_log(self, payload: bytes) -> None:
         """Hand over a line of the library's log."""
-        from linda_bot.whatsapp.engine import translation  # noqa: PLC0415 (neonize is loaded after this module)
+        from linda_bot.whatsapp.engine import translation
 
         try:
             self._tell(translation.translate_log(payload))
@@ -159,7 +160,7 @@ class Engine:
             self._tell(EnginePrinted(line=f"a log line was not understood: {error!r}", level="error"))
 
     def _connect(self, request: Connect) -> None:
-        from linda_bot.whatsapp.engine.library import Library  # noqa: PLC0415 (neonize is loaded after this module)
+        from linda_bot.whatsapp.engine.library import Library
 
         try:
             # Held until this process is gone: a new daemon must not open the store before.

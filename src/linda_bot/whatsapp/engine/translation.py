@@ -134,7 +134,9 @@ def _message(payload: bytes) -> ClientEvent:
             chat=bare_jid(source.Chat),
             sender=bare_jid(source.Sender),
             sender_alt=bare_jid(source.SenderAlt),
-            chat_alt=bare_jid(source.RecipientAlt if source.IsFromMe else source.SenderAlt) if not source.IsGroup else "",
+            chat_alt=bare_jid(source.RecipientAlt if source.IsFromMe else source.SenderAlt)
+            if not source.IsGroup
+            else "",
             sender_name=info.Pushname,
             text=text,
             kind=kind,

@@ -1,0 +1,22 @@
+"""What every test needs: nobody's own settings, and a directory to work in that is not the checkout."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# No deadline: a busy machine is no fault of the code. The same examples in each run, so that a red build can be
+# repeated; HYPOTHESIS_PROFILE=explore looks for new ones.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide LINDA_ variables, proxies and a `.env`, so that a contributor's running bot changes no test."""
+    for name in tuple(os.environ):
+        if name.startswith("LINDA_") or name.upper() in {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"}:
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
