@@ -1,5 +1,6 @@
 """What every test needs: nobody's own settings, and a directory to work in that is not the checkout."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -11,6 +12,16 @@ from hypothesis import settings
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_loop_unasked() -> None:
+    """Let there be no event loop outside of async tests.
+
+    looptime asks the policy for one in sync tests too; before the first async test that would make a loop that
+    nobody closes (Python 3.11) or a deprecation warning (3.12, 3.13).
+    """
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture(autouse=True)

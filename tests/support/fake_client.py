@@ -77,6 +77,7 @@ class FakeClient:
         self._request: LinkRequest | None = None
         self._online = False
         self._code = ""
+        self._pinging = False
 
     @property
     def alive(self) -> bool:
@@ -119,7 +120,12 @@ class FakeClient:
 
     async def ping(self, *, within_s: float = 20) -> float:
         """Ping; see the port."""
+        if self._pinging:
+            message = "an earlier ping is still unanswered"
+            raise NotSentError(message)
+        self._pinging = True
         await self._answer(within_s)
+        self._pinging = False
         return 0.001
 
     async def logout(self, *, within_s: float = 20) -> None:

@@ -11,6 +11,7 @@ from typing import TextIO
 from linda_bot import __version__
 from linda_bot.cli.qr import qr_lines
 from linda_bot.connection.events import (
+    AttemptFailed,
     LinkGaveUp,
     LinkingCompleted,
     LinkingStarted,
@@ -21,7 +22,7 @@ from linda_bot.connection.events import (
     RetryScheduled,
     SessionSetAside,
 )
-from linda_bot.connection.lifecycle import LinkState
+from linda_bot.connection.lifecycle import Finding, LinkState
 from linda_bot.kernel.events import Event
 from linda_bot.kernel.masking import mask_number, printable
 from linda_bot.messaging.events import HandlerFailed, SendFailed
@@ -54,7 +55,7 @@ class Console:
         self._qr_height = 0
         self._write(f"{style}{line}{_RESET}\n" if style and self._colours else f"{line}\n")
 
-    def show(self, event: Event) -> None:  # noqa: C901, PLR0912 (one case an event)
+    def show(self, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 (one case an event)
         """Tell a person about an event, if it is one that people care about."""
         match event:
             case RestoreStarted():
@@ -80,22 +81,25 @@ class Console:
             case LinkingCompleted():
                 self.say("  DEVICE LINKED", _GREEN)
                 self._listening()
+            case AttemptFailed(finding=Finding.SESSION_MISSING):
+                self.say(f"Linking is needed: {event.because}.", _YELLOW)
+            case AttemptFailed():
+                self.say(_sentence(printable(event.because)), _YELLOW)
             case RetryScheduled():
-                self._retry(event)
+                tries = f", attempt {event.attempt} of {event.attempts}" if event.attempt else ""
+                self.say(f"  The session is untouched. Next try in {span(event.in_s)}{tries}.")
             case SessionSetAside():
                 self.say(f"The old session was set aside, not deleted: {event.to}", _YELLOW)
             case LinkStateChanged(new=LinkState.TRANSIENT_DISCONNECT):
                 self.say("Connection lost; reconnecting ...", _YELLOW)
             case LinkStateChanged(old=LinkState.TRANSIENT_DISCONNECT, new=LinkState.CONNECTED):
                 self.say("Connected again.", _GREEN)
-            case LinkStateChanged(new=LinkState.LOGGED_OUT):
-                self.say(f"WhatsApp logged this device out: {event.because}.", _RED)
             case LinkStateChanged(new=LinkState.STOPPING):
                 self.say("Stopping ...", _DIM)
             case LinkStateChanged(new=LinkState.STOPPED):
                 self.say("Stopped. The session is kept: start again whenever you like.", _DIM)
             case LinkGaveUp():
-                self.say(f"{_sentence(event.because)} What to do: {event.advice}.", _RED)
+                self.say(f"What to do: {event.advice}.", _RED)
             case EngineExited(asked=False):
                 for line in event.last_lines[-3:]:
                     self.say(f"  engine: {printable(line)}", _DIM)
@@ -107,12 +111,15 @@ class Console:
                 pass
 
     def _linking(self, event: LinkingStarted) -> None:
-        self.say(f"Linking is needed: {event.why}.", _BOLD)
-        self.say("  On your phone: WhatsApp > Settings > Linked devices > Link a device, then scan this code:")
-        if event.round > 1:
-            self.say(f"  (round {event.round} of {event.rounds})", _DIM)
+        if event.round == 1:
+            self.say(f"Linking is needed: {event.why}.", _BOLD)
+            self.say("  Asking WhatsApp for a QR code ...")
+        else:
+            self.say(f"  Asking for a new QR code, round {event.round} of {event.rounds} ...")
 
     def _qr(self, event: QrIssued) -> None:
+        if event.number == 1:
+            self.say("  On your phone: WhatsApp > Settings > Linked devices > Link a device, and scan this code:")
         lines = qr_lines(event.code, colours=self._colours)
         columns = shutil.get_terminal_size().columns if self._tty else math.inf
         width = len(qr_lines(event.code, colours=False)[0])
@@ -124,11 +131,6 @@ class Console:
         foot = f"  Code {event.number}, valid for {event.valid_s:.0f} s. Waiting for the scan; Ctrl+C stops."
         self._write("\n".join([*lines, foot, ""]))
         self._qr_height = len(lines) + 1
-
-    def _retry(self, event: RetryScheduled) -> None:
-        self.say(f"{_sentence(printable(event.because))}", _YELLOW)
-        tries = f", attempt {event.attempt} of {event.attempts}" if event.attempt else ""
-        self.say(f"  The session is untouched. Next try in {span(event.in_s)}{tries}.")
 
     def _listening(self) -> None:
         ready = ""

@@ -6,6 +6,7 @@ from typing import NamedTuple, assert_never
 
 from linda_bot.connection.lifecycle import Finding
 from linda_bot.connection.policy import Ending
+from linda_bot.connection.reasons import how_engine_ended, judge_connect_error, why_logged_out, why_round_ended
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.whatsapp.events import (
     ClientEvent,
@@ -40,9 +41,6 @@ _SILENT_AFTER = 3
 
 _PING_MISSES = 2
 _QR_SLACK_S = 15.0
-
-_STORE_FAULTS = ("malformed", "not a database", "disk i/o error", "no such table", "sqldb", "length")
-"""What the library's connect error says when the store, not the network, is at fault."""
 
 
 class Patience(NamedTuple):
@@ -130,7 +128,7 @@ class Attempt:
             case KeepAliveTimedOut(errors=errors) if errors >= _SILENT_AFTER:
                 return self._ending(Finding.SILENT, f"{errors} keep-alives in a row were not answered")
             case LoggedOut(code=code):
-                return self._ending(Finding.LOGGED_OUT, _why_logged_out(code))
+                return self._ending(Finding.LOGGED_OUT, why_logged_out(code))
             case StreamReplaced():
                 return self._ending(Finding.REPLACED, "another client logged in with this device")
             case TemporarilyBanned(code=code, expires_in_s=seconds):
@@ -141,9 +139,9 @@ class Attempt:
             case ConnectFailed(code=code, reason=reason):
                 return self._ending(Finding.REFUSED, f"WhatsApp refused the login (code {code}) {reason}".rstrip())
             case ConnectEnded(error=error):
-                return self._ending(_kind_of_connect_error(error), error or "the client library ended the connection")
+                return self._ending(*judge_connect_error(error))
             case EngineExited(code=code):
-                return self._ending(Finding.ENGINE_LOST, _how_it_ended(code))
+                return self._ending(Finding.ENGINE_LOST, how_engine_ended(code))
             case QrIssued(valid_s=valid_s):
                 self._expect(valid_s + _QR_SLACK_S, Finding.QR_ROUND_OVER, "no new QR code came")
             case QrRoundEnded(outcome="success"):
@@ -154,7 +152,7 @@ class Attempt:
             case QrRoundEnded(outcome="err-scanned-without-multidevice"):
                 pass  # not the end: the phone may be updated and scan again
             case QrRoundEnded(outcome=outcome):
-                return self._ending(Finding.QR_ROUND_OVER, _why_round_ended(outcome))
+                return self._ending(Finding.QR_ROUND_OVER, why_round_ended(outcome))
             case PairFailed(reason=reason):
                 return self._ending(Finding.QR_ROUND_OVER, f"linking did not succeed: {reason}")
             case (
@@ -224,32 +222,3 @@ class Attempt:
 
     def _ending(self, finding: Finding, because: str) -> Ending:
         return Ending(finding, because, was_connected=self._was_connected)
-
-
-def _kind_of_connect_error(error: str) -> Finding:
-    """Tell a damaged store from a network that cannot be reached."""
-    lowered = error.lower()
-    if any(sign in lowered for sign in _STORE_FAULTS) and "dial" not in lowered:
-        return Finding.SESSION_DAMAGED
-    return Finding.UNREACHABLE
-
-
-def _why_logged_out(code: int) -> str:
-    known = {
-        401: "the device was removed on the phone, or WhatsApp logged it out (401)",
-        403: "the account's main device is gone or locked (403)",
-        406: "WhatsApp logged the device out (406)",
-    }
-    return known.get(code, "WhatsApp removed this device")
-
-
-def _why_round_ended(outcome: str) -> str:
-    if outcome == "timeout":
-        return "the QR codes ran out before one was scanned"
-    if "passkey" in outcome:
-        return "the phone asks for a passkey, which neonize cannot answer yet; use an account without one"
-    return f"linking ended with {outcome}"
-
-
-def _how_it_ended(code: int) -> str:
-    return f"the engine was ended by signal {-code}" if code < 0 else f"the engine ended with status {code}"

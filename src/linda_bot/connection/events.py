@@ -51,6 +51,13 @@ class LinkingCompleted(Event, frozen=True, kw_only=True):
     number: str
 
 
+class AttemptFailed(Event, frozen=True, kw_only=True):
+    """An engine's life ended, or could not begin; what follows is decided next."""
+
+    finding: str
+    because: str
+
+
 class RetryScheduled(Event, frozen=True, kw_only=True):
     """Another attempt follows."""
 

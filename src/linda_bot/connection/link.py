@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from linda_bot.connection.attempt import Attempt, Patience
 from linda_bot.connection.events import (
+    AttemptFailed,
     LinkGaveUp,
     LinkingCompleted,
     LinkingStarted,
@@ -91,6 +92,7 @@ class Link:
         self._look = SessionLook(linked=False)
         self._attempt_started = 0.0
         self._number = ""
+        self._round = 0
 
     @property
     def state(self) -> LinkState:
@@ -139,14 +141,21 @@ class Link:
         if not look.linked:
             if not self._plan.rules.can_show_qr:
                 return Ending(Finding.SESSION_MISSING, look.why)
-            self._move(Finding.SESSION_MISSING, look.why)
-            rounds = self._plan.rules.qr_rounds
-            self._bus.publish(LinkingStarted(round=self._tally.qr_rounds + 1, rounds=rounds, why=look.why))
+            self._announce_linking(look.why)
         else:
             self._move(Finding.SESSION_FOUND, "")
             if self._state is LinkState.RESTORING:
                 self._announce_restore()
         return await self._attempt(linked=look.linked)
+
+    def _announce_linking(self, why: str) -> None:
+        """Say that a round begins; a retry of the same round says nothing new."""
+        begun = self._state is LinkState.LINKING and self._tally.qr_rounds == self._round
+        self._move(Finding.SESSION_MISSING, why)
+        if not begun:
+            self._round = self._tally.qr_rounds
+            rounds = self._plan.rules.qr_rounds
+            self._bus.publish(LinkingStarted(round=self._round + 1, rounds=rounds, why=why))
 
     def _announce_restore(self) -> None:
         self._bus.publish(
@@ -206,6 +215,7 @@ class Link:
 
     async def _follow_up(self, ending: Ending) -> ExitCode | None:
         """Carry out what the policy says of an ending; return an exit code if it is to give up."""
+        self._bus.publish(AttemptFailed(finding=ending.finding, because=ending.because))
         if ending.finding is Finding.SESSION_MISSING:
             return self._give_up(GiveUp(ExitCode.LINKING_NEEDED, "run `linda-bot run` without --no-qr"), ending.because)
         if self.connected_for() >= STABLE_AFTER_S:

@@ -28,6 +28,7 @@ _LEVELS = {
     "connect_ended": "warning",
     "keep_alive_timed_out": "warning",
     "pair_failed": "warning",
+    "attempt_failed": "warning",
     "retry_scheduled": "warning",
     "session_set_aside": "warning",
     "message_undecryptable": "warning",

@@ -65,6 +65,11 @@ class EngineClient:
         self._watch: asyncio.Task[None] | None = None
         self._requests: asyncio.WriteTransport | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """The engine's process id; None before it has one."""
+        return self._process.pid if self._process else None
+
     async def start(self, request: LinkRequest) -> None:
         """Begin to connect; see the port."""
         try:

@@ -182,7 +182,8 @@ async def test_a_removed_device_is_set_aside_and_linked_anew() -> None:
         await scan(world)
         await world.until(LinkState.CONNECTED)
 
-    assert ["the device was removed on the phone, or WhatsApp logged it out (401)"] == world.files.aside
+    assert "401" in world.files.aside[0]
+    assert 1 == len(world.files.aside)
     assert 1 == world.whatsapp.pairings
 
 

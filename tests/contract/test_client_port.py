@@ -1,0 +1,345 @@
+"""The client port: what holds for the fake holds for the real engine, and the other way round."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import pytest
+
+from linda_bot.kernel.events import Event
+from linda_bot.sandbox.contact import Contact
+from linda_bot.sandbox.server import ENGINE_COMMAND, Sandbox
+from linda_bot.whatsapp.adapter import EngineClient
+from linda_bot.whatsapp.events import (
+    ClientEvent,
+    Connected,
+    ConnectEnded,
+    EngineExited,
+    EngineStarted,
+    PairSucceeded,
+    QrIssued,
+    QrRoundEnded,
+)
+from linda_bot.whatsapp.port import ClientError, LinkRequest, NoAnswerError, NotSentError, WhatsAppClient
+from tests.support.fake_client import FakeClient, FakeWhatsApp
+
+E = TypeVar("E", bound=Event)
+NUMBER, FRIEND = "971505760056", "4915112345678"
+
+
+class World(Protocol):
+    """A WhatsApp for the clients under test."""
+
+    request: LinkRequest
+
+    def make_client(self) -> WhatsAppClient:
+        """Return a client for the next attempt."""
+
+    async def scan(self, client: WhatsAppClient, code: str) -> None:
+        """Be the phone."""
+
+    async def contact_says(self, text: str) -> None:
+        """Have somebody write to the account."""
+
+    async def contact_hears(self) -> str:
+        """Return what that somebody got."""
+
+    def contact_jid(self) -> str:
+        """Return their address."""
+
+    def vanish(self) -> None:
+        """Be unreachable from now on."""
+
+    def fall_silent(self, client: WhatsAppClient) -> None:
+        """Answer this client nothing from now on."""
+
+    def kill(self, client: WhatsAppClient) -> None:
+        """Kill a client's engine."""
+
+
+class FakeWorld:
+    """The fake, and a friend."""
+
+    def __init__(self) -> None:
+        self.request = LinkRequest(store=Path("session.db"))
+        self._whatsapp = FakeWhatsApp()
+
+    def make_client(self) -> WhatsAppClient:
+        return self._whatsapp.make_client()
+
+    async def scan(self, client: WhatsAppClient, code: str) -> None:
+        assert isinstance(client, FakeClient)
+        client.scan(code, NUMBER)
+
+    async def contact_says(self, text: str) -> None:
+        self._whatsapp.say(text, sender=self.contact_jid())
+
+    async def contact_hears(self) -> str:
+        return self._whatsapp.heard.pop(0)[1]
+
+    def contact_jid(self) -> str:
+        return f"{FRIEND}@s.whatsapp.net"
+
+    def vanish(self) -> None:
+        self._whatsapp.reachable = False
+
+    def fall_silent(self, client: WhatsAppClient) -> None:  # noqa: ARG002 (all of them)
+        self._whatsapp.answers = False
+
+    def kill(self, client: WhatsAppClient) -> None:
+        assert isinstance(client, FakeClient)
+        client.kill()
+
+
+class RealWorld:
+    """The sandbox, the real library, and a friend with a real library too."""
+
+    def __init__(self, sandbox: Sandbox, friend: Contact, directory: Path) -> None:
+        # A path that no care was taken of: the library puts it into a URI as it is.
+        place = directory / "a b#c?d%41&é"
+        place.mkdir()
+        self.request = LinkRequest(store=place / "session.db", device_name="Contract")
+        self._sandbox = sandbox
+        self._friend = friend
+
+    def make_client(self) -> WhatsAppClient:
+        return EngineClient(ENGINE_COMMAND, self._sandbox.environment)
+
+    async def scan(self, client: WhatsAppClient, code: str) -> None:  # noqa: ARG002 (a phone needs only the code)
+        await self._sandbox.phone(NUMBER).scan(code)
+
+    async def contact_says(self, text: str) -> None:
+        await self._friend.send(NUMBER, text)
+
+    async def contact_hears(self) -> str:
+        return (await self._friend.next_message()).text
+
+    def contact_jid(self) -> str:
+        return f"{FRIEND}@s.whatsapp.net"
+
+    def vanish(self) -> None:
+        self._sandbox.front.refuse = True
+
+    def fall_silent(self, client: WhatsAppClient) -> None:
+        assert isinstance(client, EngineClient)
+        assert client.pid is not None
+        os.kill(client.pid, signal.SIGSTOP)  # stop() kills it; that works on a stopped process too
+
+    def kill(self, client: WhatsAppClient) -> None:
+        assert isinstance(client, EngineClient)
+        assert client.pid is not None
+        os.kill(client.pid, signal.SIGKILL)
+
+
+@pytest.fixture(params=["fake", "real"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    """Each test runs in both worlds."""
+    if request.param == "fake":
+        yield FakeWorld()
+        return
+    async with AsyncExitStack() as stack:
+        sandbox = await stack.enter_async_context(Sandbox(tmp_path / "sandbox"))
+        friend = await stack.enter_async_context(sandbox.contact(FRIEND, "Ann"))
+        yield RealWorld(sandbox, friend, tmp_path)
+
+
+@pytest.fixture
+async def clients() -> AsyncIterator[list[WhatsAppClient]]:
+    """Stop whatever a test made."""
+    made: list[WhatsAppClient] = []
+    yield made
+    for client in made:
+        await client.stop()
+
+
+async def until(client: WhatsAppClient, kind: type[E], *, within_s: float = 15) -> E:
+    """Return the next event of a kind."""
+    async with asyncio.timeout(within_s):
+        async for event in client.events():
+            if isinstance(event, kind):
+                return event
+    message = f"no {kind.__name__} came"
+    raise AssertionError(message)
+
+
+async def linked(world: World, clients: list[WhatsAppClient]) -> WhatsAppClient:
+    """Return a client that was just linked."""
+    client = world.make_client()
+    clients.append(client)
+    await client.start(world.request)
+    code = await until(client, QrIssued)
+    await world.scan(client, code.code)
+    await until(client, Connected)
+    return client
+
+
+async def test_linking_tells_its_steps(world: World, clients: list[WhatsAppClient]) -> None:
+    """Code, success, pairing, login; the number is the phone's."""
+    client = world.make_client()
+    clients.append(client)
+    await client.start(world.request)
+    seen: list[ClientEvent] = []
+    async with asyncio.timeout(15):
+        async for event in client.events():
+            seen.append(event)
+            if isinstance(event, QrIssued) and event.number == 1:
+                await world.scan(client, event.code)
+            if isinstance(event, Connected):
+                break
+
+    kinds = [type(event) for event in seen]
+    assert kinds.index(EngineStarted) < kinds.index(QrIssued) < kinds.index(PairSucceeded) < kinds.index(Connected)
+    assert QrRoundEnded(at=seen[0].at, outcome="success") in [
+        QrRoundEnded(at=seen[0].at, outcome=event.outcome) for event in seen if isinstance(event, QrRoundEnded)
+    ]
+    assert isinstance(seen[-1], Connected)
+    assert seen[-1].number == NUMBER
+    assert not any("2@" in repr(event) for event in seen)
+
+
+async def test_a_linked_store_logs_in_without_a_code(world: World, clients: list[WhatsAppClient]) -> None:
+    """The next client on the same store needs no phone."""
+    first = await linked(world, clients)
+    await first.stop()
+    client = world.make_client()
+    clients.append(client)
+    await client.start(world.request)
+    seen: list[ClientEvent] = []
+    async with asyncio.timeout(15):
+        async for event in client.events():
+            seen.append(event)
+            if isinstance(event, Connected):
+                break
+
+    assert not any(isinstance(event, QrIssued) for event in seen)
+
+
+async def test_texts_go_both_ways(world: World, clients: list[WhatsAppClient]) -> None:
+    """What is sent arrives; what is said is yielded."""
+    client = await linked(world, clients)
+
+    sent = await client.send_text(world.contact_jid(), "hello \N{PARTY POPPER} @12345")
+    assert sent.id
+    assert await world.contact_hears() == "hello \N{PARTY POPPER} @12345"
+
+    await world.contact_says("good day")
+    async with asyncio.timeout(10):
+        event = await anext(client.messages())
+    assert (event.message.text, event.message.from_me, event.message.is_group) == ("good day", False, False)
+
+
+async def test_messages_that_waited_come_after_the_login(world: World, clients: list[WhatsAppClient]) -> None:
+    """In the order in which they were written."""
+    first = await linked(world, clients)
+    await first.stop()
+    for number in range(5):
+        await world.contact_says(f"{number}")
+    client = world.make_client()
+    clients.append(client)
+    await client.start(world.request)
+
+    texts = []
+    async with asyncio.timeout(15):
+        async for event in client.messages():
+            texts.append(event.message.text)
+            if len(texts) == 5:
+                break
+    assert texts == ["0", "1", "2", "3", "4"]
+
+
+async def test_a_ping_is_a_round_trip(world: World, clients: list[WhatsAppClient]) -> None:
+    """It takes a positive time."""
+    client = await linked(world, clients)
+
+    assert 0 < await client.ping() < 10
+
+
+async def test_logging_out_ends_the_link(world: World, clients: list[WhatsAppClient]) -> None:
+    """The next client on the store asks for a scan."""
+    first = await linked(world, clients)
+    await first.logout()
+    await first.stop()
+    client = world.make_client()
+    clients.append(client)
+    await client.start(world.request)
+
+    assert (await until(client, QrIssued)).number == 1
+
+
+async def test_stopping_ends_the_events(world: World, clients: list[WhatsAppClient]) -> None:
+    """The last event is the engine's end, as asked; stopping again is harmless."""
+    client = await linked(world, clients)
+    await client.stop()
+    await client.stop()
+
+    end = await until(client, EngineExited)
+    assert end.asked
+    assert [event async for event in client.messages()] == []
+    with pytest.raises(NotSentError):
+        await client.send_text(world.contact_jid(), "too late")
+
+
+async def test_stopping_while_a_code_is_shown(world: World, clients: list[WhatsAppClient]) -> None:
+    """The library's own stop never returns then; ours does."""
+    client = world.make_client()
+    clients.append(client)
+    await client.start(world.request)
+    await until(client, QrIssued)
+
+    async with asyncio.timeout(4):
+        await client.stop()
+
+
+async def test_stopping_a_client_that_was_never_started(world: World) -> None:
+    """Harmless, and its events end."""
+    client = world.make_client()
+    await client.stop()
+
+    assert [event.asked async for event in client.events() if isinstance(event, EngineExited)] == [True]
+
+
+async def test_a_killed_engine_is_told(world: World, clients: list[WhatsAppClient]) -> None:
+    """Not as something that was asked for."""
+    client = await linked(world, clients)
+    world.kill(client)
+
+    end = await until(client, EngineExited)
+    assert (end.code, end.asked) == (-9, False)
+    with pytest.raises(ClientError):
+        await client.ping()
+
+
+async def test_an_unreachable_server_is_told(world: World, clients: list[WhatsAppClient]) -> None:
+    """The attempt is over; the client says why."""
+    world.vanish()
+    client = world.make_client()
+    clients.append(client)
+    await client.start(world.request)
+
+    assert (await until(client, ConnectEnded)).error
+
+
+async def test_sending_without_a_connection_is_refused(world: World, clients: list[WhatsAppClient]) -> None:
+    """It provably did not leave, so it may be sent again."""
+    client = world.make_client()
+    clients.append(client)
+    await client.start(world.request)
+    await until(client, QrIssued)
+
+    with pytest.raises(NotSentError):
+        await client.send_text(world.contact_jid(), "hello")
+
+
+async def test_a_request_that_is_not_answered_ends_at_its_deadline(world: World, clients: list[WhatsAppClient]) -> None:
+    """Nobody knows what became of it."""
+    client = await linked(world, clients)
+    world.fall_silent(client)
+
+    with pytest.raises(NoAnswerError):
+        await client.ping(within_s=0.3)
+    with pytest.raises(NotSentError, match="still unanswered"):
+        await client.ping(within_s=0.3)
