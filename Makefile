@@ -5,14 +5,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run demo test quick check lint fix bench lock clean
+.PHONY: anew help setup run demo test quick check lint fix bench lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: $(STAMP) ## make .venv with everything that is tested
 
-$(STAMP): pyproject.toml requirements/dev.txt scripts/setup
+# PYTHON=... on the command line asks for that Python, also where an environment is there already.
+$(STAMP): pyproject.toml requirements/dev.txt scripts/setup $(if $(filter command%,$(origin PYTHON)),anew)
 	@scripts/setup "$(VENV)"
 
 run: setup ## run the bot on WhatsApp; shows a QR code the first time
@@ -42,8 +43,8 @@ fix: setup ## mend what can be mended by itself
 bench: setup ## measure against a bare neonize script, side by side
 	$(BIN)/python benchmarks/run.py
 
-lock: ## resolve requirements/dev.txt anew from pyproject.toml
-	@scripts/lock "$(VENV)"
+lock: ## resolve requirements/dev.txt from pyproject.toml; UPGRADE=1 takes the newest of everything
+	@scripts/lock
 
 clean: ## remove what was built; sessions stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist

@@ -32,7 +32,8 @@ from linda_bot.whatsapp.spawn import EngineProcess
 
 _FIRST_CODE_S = 60.0
 _INBOX_DEPTH = 2000
-_STOP_WITHIN_S = 4.5
+_FINISH_WITHIN_S = 1.0
+_STOP_WITHIN_S = 3.5
 
 
 class Job(NamedTuple):
@@ -81,22 +82,21 @@ async def run_bot(job: Job, show: Callable[[Event], None], log_stream: TextIO | 
         # The link has begun; what it does not need is imported while the engine connects.
         eventlog = await asyncio.to_thread(importlib.import_module, "linda_bot.eventlog.open")
         await closing.enter_async_context(eventlog.event_log(paths.logs, settings.log, log_lines, log_stream))
-        return await _until_the_end(running, stop, link, lock.mark_stopping)
+        await _until_the_end(running, stop)
+        lock.mark_stopping()
+        if running.done():
+            return running.result()
+        link.stop_asked()
+        await dispatcher.finish(within_s=_FINISH_WITHIN_S)  # answers can be sent for as long as the link is up
+        await _end(running)
+        return ExitCode.OK
 
 
-async def _until_the_end(
-    running: asyncio.Task[ExitCode], stop: asyncio.Event, link: Link, mark_stopping: Callable[[], None]
-) -> ExitCode:
-    """Wait for a signal or for the link to give up; the link has ended on return."""
+async def _until_the_end(running: asyncio.Task[ExitCode], stop: asyncio.Event) -> None:
+    """Wait for a signal or for the link to give up."""
     asked = spawn_task(stop.wait(), name="stop signal")
     await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
-    mark_stopping()
-    if running.done():
-        return running.result()
-    link.stop_asked()
-    await _end(running)
-    return ExitCode.OK
 
 
 async def _end(running: asyncio.Task[ExitCode]) -> None:

@@ -180,14 +180,17 @@ class Link:
             on_socket_lost=self._on_socket_lost,
         )
         messages = spawn_task(self._hand_over_messages(client), name="messages")
+        request = LinkRequest(
+            store=self._files.store, device_name=self._plan.device_name, log_level=self._plan.log_level
+        )
         try:
-            return await attempt.run(
-                LinkRequest(store=self._files.store, device_name=self._plan.device_name, log_level=self._plan.log_level)
-            )
+            ending = await attempt.run(request)
+            await messages  # what the engine had handed over must not get lost with it
         finally:
             self._online.clear()
             self._client = None
             messages.cancel()
+        return ending
 
     async def _hand_over_messages(self, client: WhatsAppClient) -> None:
         async for message in client.messages():

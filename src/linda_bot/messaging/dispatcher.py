@@ -50,6 +50,11 @@ class Dispatcher:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def finish(self, *, within_s: float) -> None:
+        """Give what is being handled a moment to end."""
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks), timeout=within_s)
+
     async def close(self) -> None:
         """Cancel what is being handled."""
         for task in tuple(self._tasks):

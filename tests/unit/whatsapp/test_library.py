@@ -1,0 +1,143 @@
+"""The engine's side of the client library: the store's name, addresses, and what an error means."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from linda_bot.whatsapp.outcomes import request_error
+from linda_bot.whatsapp.port import ClientError, NotSentError
+
+TRANSLATE = """
+import json, sys
+from linda_bot.whatsapp.engine.late_imports import put_off
+put_off()
+from neonize.proto import Neonize_pb2 as pb
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
+from linda_bot.whatsapp.engine.translation import SUBSCRIBED, linked_number, translate, translate_log
+
+def jid(user, server="s.whatsapp.net", device=0):
+    return pb.JID(User=user, Server=server, Device=device, RawAgent=0, Integrator=0, IsEmpty=not user)
+
+def message(**content):
+    source = pb.MessageSource(Chat=jid("1", "lid"), Sender=jid("1", "lid", 3), IsFromMe=False, IsGroup=False,
+        AddressingMode=1, SenderAlt=jid("49151"), RecipientAlt=jid(""), BroadcastListOwner=jid(""))
+    info = pb.MessageInfo(MessageSource=source, ID="A", ServerID=0, Type="text", Pushname="Ann",
+        Timestamp=1770460500000, Category="", Multicast=False, MediaType="", Edit="",
+        VerifiedName=pb.VerifiedName(), DeviceSentMeta=pb.DeviceSentMeta())
+    event = pb.Message()
+    event.Info.CopyFrom(info)
+    event.Message.CopyFrom(Content(**content))
+    return event.SerializePartialToString()
+
+def shown(event):
+    return [type(event).__name__, repr(event)] if event else None
+
+def text(**content):
+    found = translate(17, message(**content)).message
+    return [found.kind, found.text, found.sender, found.sender_alt, found.chat_alt, found.sent_at.isoformat()]
+
+reason = pb.ConnectFailureReason
+
+def event(code, kind, **fields):
+    return shown(translate(code, kind(**fields).SerializePartialToString()))
+
+print(json.dumps({
+    "subscribed": list(SUBSCRIBED),
+    "number": linked_number(pb.Device(JID=jid("971505760056", device=4)).SerializePartialToString()),
+    "logged_out": event(6, pb.LoggedOut, OnConnect=True, Reason=reason.MAIN_DEVICE_GONE),
+    "failure": event(9, pb.ConnectFailure, Reason=reason.BAD_USER_AGENT, Message="no"),
+    "ban": event(8, pb.TemporaryBan, Code=pb.TemporaryBan.BROADCAST_LIST, Expire=60),
+    "keep_alive": event(4, pb.KeepAliveTimeout, ErrorCount=2, LastSuccess=-62135596800),
+    "pair_failed": event(2, pb.PairStatus, Status=pb.PairStatus.ERROR, Error="bad"),
+    "unknown": shown(translate(99, b"")),
+    "plain": text(conversation="hi"),
+    "extended": text(extendedTextMessage={"text": "long"}),
+    "caption": text(imageMessage={"caption": "look"}),
+    "reaction": text(reactionMessage={"text": "+"}),
+    "nothing": text(),
+    "log": shown(translate_log(pb.LogEntry(Name="Client", Level="WARN", Message="hm").SerializeToString())),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def translated() -> dict[str, list[object]]:
+    """Translate one event of each kind in a process that may load the library."""
+    done = subprocess.run([sys.executable, "-c", TRANSLATE], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, list[object]] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "said"),
+    [
+        ("logged_out", "LoggedOut", "code=403, on_connect=True"),
+        ("failure", "ConnectFailed", "code=409, reason='no'"),
+        ("ban", "TemporarilyBanned", "code=106, expires_in_s=60.0"),
+        ("keep_alive", "KeepAliveTimedOut", "errors=2, last_success=None"),
+        ("pair_failed", "PairFailed", "reason='bad'"),
+        ("log", "EnginePrinted", "line='Client: hm', level='warn'"),
+    ],
+)
+def test_an_event_in_our_words(translated: dict[str, list[object]], what: str, kind: str, said: str) -> None:
+    """The library's codes are WhatsApp's codes again."""
+    assert translated[what] == [kind, f"{kind}({said})"]
+
+
+def test_messages_in_our_words(translated: dict[str, list[object]]) -> None:
+    """Kind, text or caption, both identities, and the time in UTC."""
+    rest = ["1@lid", "49151@s.whatsapp.net", "49151@s.whatsapp.net", "2026-02-07T10:35:00+00:00"]
+
+    assert translated["plain"] == ["conversation", "hi", *rest]
+    assert translated["extended"] == ["extendedTextMessage", "long", *rest]
+    assert translated["caption"] == ["imageMessage", "look", *rest]
+    assert translated["reaction"] == ["reactionMessage", "", *rest]
+    assert translated["nothing"] == ["unknown", "", *rest]
+
+
+def test_receipts_are_not_subscribed_to(translated: dict[str, list[object]]) -> None:
+    """An unknown type of receipt would end the library's event pump."""
+    assert 18 not in translated["subscribed"]
+    assert {2, 3, 6, 12, 17, 44} <= set(translated["subscribed"])
+    assert translated["unknown"] is None
+    assert translated["number"] == "971505760056"
+
+
+@pytest.mark.parametrize("name", ["plain", "with space", "h#x", "q?z", "%41", "a&b=c;d", "ünïcode 猫", "it's"])
+def test_a_store_of_any_name_is_that_file(tmp_path: Path, name: str) -> None:
+    """SQLite opens exactly the path, with our options in force."""
+    store = tmp_path / name / "session.db"
+    store.parent.mkdir()
+    code = "import sys; from linda_bot.whatsapp.engine.library import data_source; print(data_source(sys.argv[1]))"
+    done = subprocess.run([sys.executable, "-c", code, str(store)], capture_output=True, text=True, check=True)
+    uri = f"file:{done.stdout.strip().splitlines()[-1]}?_foreign_keys=on"
+
+    with closing(sqlite3.connect(uri, uri=True)) as database:
+        database.execute("CREATE TABLE t (x)")
+    assert [entry.name for entry in store.parent.iterdir()] == ["session.db"]
+    assert uri.count("?") == 2
+    options = uri.partition("?")[2].split("&")
+    assert "_txlock=immediate" in options
+    assert options[-1] == "_unused=?_foreign_keys=on"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("websocket not connected", NotSentError),
+        ("client is nil: ensure client is connected", NotSentError),
+        ("the store doesn't contain a device JID", NotSentError),
+        ("timed out waiting for message send response", ClientError),
+        ("websocket disconnected before message send returned response", ClientError),
+        ("server returned error 463", ClientError),
+    ],
+)
+def test_only_what_provably_did_not_leave_may_be_repeated(text: str, kind: type[ClientError]) -> None:
+    """Everything else is not known, or refused for good."""
+    assert type(request_error(text)) is kind
