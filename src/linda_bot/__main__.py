@@ -12,6 +12,8 @@ STARTED_AT = time.monotonic()
 
 def main() -> None:
     """Run a command and exit with its code."""
+    if sys.platform == "win32":
+        sys.exit("linda-bot runs on Linux and macOS; on Windows, run it in WSL")
     arguments = sys.argv[1:]
     from linda_bot.cli.ahead import start_engine_ahead
 

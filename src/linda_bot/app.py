@@ -76,7 +76,7 @@ async def run_bot(job: Job, show: Callable[[Event], None], log_stream: TextIO | 
         sender = Sender(link.client, bus)
         dispatcher = _dispatcher(settings, routers, link, sender, bus)
         closing.push_async_callback(dispatcher.close)
-        stop = await closing.enter_async_context(stop_signals(engines.abandon, link.hurry))
+        stop = await closing.enter_async_context(stop_signals(engines.abandon))
         running = spawn_task(link.run(), name="link")
         closing.push_async_callback(_end, running)
         # The link has begun; what it does not need is imported while the engine connects.

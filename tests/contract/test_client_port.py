@@ -87,7 +87,7 @@ class FakeWorld:
     def vanish(self) -> None:
         self._whatsapp.reachable = False
 
-    def fall_silent(self, client: WhatsAppClient) -> None:  # noqa: ARG002 (all of them)
+    def fall_silent(self, client: WhatsAppClient) -> None:
         self._whatsapp.answers = False
 
     def kill(self, client: WhatsAppClient) -> None:
@@ -109,7 +109,7 @@ class RealWorld:
     def make_client(self) -> WhatsAppClient:
         return EngineClient(ENGINE_COMMAND, self._sandbox.environment)
 
-    async def scan(self, client: WhatsAppClient, code: str) -> None:  # noqa: ARG002 (a phone needs only the code)
+    async def scan(self, client: WhatsAppClient, code: str) -> None:
         await self._sandbox.phone(NUMBER).scan(code)
 
     async def contact_says(self, text: str) -> None:

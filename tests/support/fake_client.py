@@ -135,7 +135,7 @@ class FakeClient:
         del self._whatsapp.linked[self._request.store]
         self._online = False
 
-    async def stop(self, *, within_s: float = 3) -> None:  # noqa: ARG002 (it always ends at once)
+    async def stop(self, *, within_s: float = 3) -> None:
         """End; see the port."""
         self._end(0, asked=True)
 

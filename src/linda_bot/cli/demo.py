@@ -14,6 +14,7 @@ from linda_bot.kernel.errors import ExitCode, LindaError, UsageError
 
 _BOT, _FRIEND = "971505760056", "4915112345678"
 _WHILE_DOWN = 3
+_READING_S = 1.2
 _BOLD, _DIM, _GREEN, _CYAN, _RED, _RESET = (f"\x1b[{code}m" for code in (1, 2, 32, 36, 31, 0))
 
 
@@ -44,7 +45,7 @@ def demo() -> int:
     with tempfile.TemporaryDirectory(prefix="linda-bot-demo-") as directory:
         measured = asyncio.run(_play(Path(directory), stage))
     stage.table(measured)
-    stage.say(f"All of it happened, in {time.monotonic() - started:.1f} s. Run it for real: linda-bot run", _GREEN)
+    stage.say(f"All of it happened, in {time.monotonic() - started:.1f} s. For real: linda-bot run", _GREEN)
     return ExitCode.OK
 
 
@@ -58,9 +59,12 @@ class _Stage:
     def say(self, line: str, style: str = "") -> None:
         print(f"{style}{line}{_RESET}" if style and self._colours else line, flush=True)
 
-    def scene(self, title: str) -> None:
+    async def scene(self, title: str) -> None:
+        """Announce what comes; somebody who watches gets a moment to read."""
         self._scene += 1
         self.say(f"\n{self._scene}. {title}", _BOLD)
+        if sys.stdout.isatty():
+            await asyncio.sleep(_READING_S)
 
     def bot(self, line: str) -> None:
         self.say(f"   │ {line}", _DIM if "█" not in line else "")
@@ -84,7 +88,7 @@ async def _play(directory: Path, stage: _Stage) -> list[Measured]:
     running: list[BotProcess] = []
 
     async def start_bot() -> BotProcess:
-        stage.say("   $ linda-bot run", _BOLD)
+        stage.say(f"   $ linda-bot run --sandbox {directory}", _BOLD)
         running.append(await BotProcess.start("run", "--sandbox", directory, echo=stage.bot, cwd=directory))
         return running[-1]
 
@@ -93,27 +97,27 @@ async def _play(directory: Path, stage: _Stage) -> list[Measured]:
         await work
         measured.append(Measured(what, _figure(time.monotonic() - began)))
 
-    stage.scene("A WhatsApp server of our own starts on this machine: no phone, no internet.")
+    await stage.scene("A WhatsApp server of our own starts on this machine: no phone, no internet.")
     async with Sandbox(directory) as sandbox, sandbox.contact(_FRIEND, "Ann") as ann:
         try:
-            stage.scene("The first start: the bot shows a QR code, a phone scans it.")
+            await stage.scene("The first start: the bot shows a QR code, a phone scans it.")
             bot = await start_bot()
             code = await bot.qr_text()
             measured.append(Measured("start until the QR code", _figure(await bot.wait_for("Waiting for the scan"))))
             stage.person("phone", f"*scans the code with the account +{_BOT}*")
             await timed("scan until the bot listens", _both(sandbox.phone(_BOT).scan(code), bot.ready()))
 
-            stage.scene("A friend writes.")
+            await stage.scene("A friend writes.")
             await timed("answer to !ping", _talk(stage, lambda: ann.ask(_BOT, "!ping")))
 
-            stage.scene("kill -9, in the middle of everything. Messages arrive while the bot is dead.")
+            await stage.scene("kill -9, in the middle of everything. Messages arrive while the bot is dead.")
             await bot.stop(signal.SIGKILL)
             stage.person("system", f"*SIGKILL to process {bot.pid}*")
             for number in range(_WHILE_DOWN):
                 await ann.send(_BOT, "!ping")
                 stage.person("Ann", f"!ping ({number + 1} of {_WHILE_DOWN}, nobody answers)")
 
-            stage.scene("The same command again: no QR code, and nothing was lost.")
+            await stage.scene("The same command again: no QR code, and nothing was lost.")
             bot = await start_bot()
             measured.append(Measured("restart after kill -9 until it listens", _figure(await bot.ready())))
             answers = [(await ann.next_message()).text for _ in range(_WHILE_DOWN)]
@@ -125,7 +129,7 @@ async def _play(directory: Path, stage: _Stage) -> list[Measured]:
                 Measured("messages answered that came while it was dead", f"{len(answers)} of {_WHILE_DOWN}")
             )
 
-            stage.scene("Ctrl+C.")
+            await stage.scene("Ctrl+C.")
             began = time.monotonic()
             code_at_end = await bot.stop(signal.SIGINT)
             measured.append(Measured("orderly stop", _figure(time.monotonic() - began)))

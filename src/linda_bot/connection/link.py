@@ -88,7 +88,6 @@ class Link:
         self._tally = Tally()
         self._client: WhatsAppClient | None = None
         self._online = asyncio.Event()
-        self._hurry = asyncio.Event()
         self._look = SessionLook(linked=False)
         self._attempt_started = 0.0
         self._number = ""
@@ -113,10 +112,6 @@ class Link:
         while self._client is None or not self._online.is_set():
             await self._online.wait()
         return self._client
-
-    def hurry(self) -> None:
-        """Cut the wait for the next attempt short."""
-        self._hurry.set()
 
     def stop_asked(self) -> None:
         """Say that the end is near; cancelling `run` is what brings it."""
@@ -258,12 +253,7 @@ class Link:
                     because=because,
                 )
             )
-            self._hurry.clear()
-            try:
-                async with asyncio.timeout(retry.wait_s):
-                    await self._hurry.wait()
-            except TimeoutError:
-                pass
+            await asyncio.sleep(retry.wait_s)
         if self._state is not LinkState.STARTING:
             self._move(Finding.RETRY_DUE, "")
 

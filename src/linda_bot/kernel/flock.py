@@ -5,6 +5,11 @@ import os
 from pathlib import Path
 
 
+def engine_lock_of(store: Path) -> Path:
+    """Return the file that the engine of a store locks."""
+    return store.with_name("engine.lock")
+
+
 def hold_engine_lock(path: Path) -> int:
     """Lock a file until this process ends and return its descriptor.
 

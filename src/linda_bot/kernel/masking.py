@@ -6,7 +6,7 @@ import unicodedata
 _LONGEST = 300
 _HEAD, _TAIL = 5, 2
 
-_NUMBER = re.compile(r"(?<![\w.])\+?\d{7,20}(?![\w.]|\.\d)")
+_NUMBER = re.compile(r"(?<!\d)\+?\d{7,20}(?!\d|T\d)")
 _JID = re.compile(r"(\d{5,20})((?:[.:_]\d+)*@(?:s\.whatsapp\.net|lid|g\.us|broadcast|c\.us|newsletter))")
 _QR_TEXT = re.compile(r"(?:https://wa\.me/settings/linked_devices#|2@)\S+")
 

@@ -5,12 +5,12 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @asynccontextmanager
-async def stop_signals(on_force: Callable[[], None], on_hangup: Callable[[], None]) -> AsyncIterator[asyncio.Event]:
-    """Yield an event that the first SIGINT or SIGTERM sets; a second one calls `on_force`, SIGHUP `on_hangup`.
+async def stop_signals(on_force: Callable[[], None]) -> AsyncIterator[asyncio.Event]:
+    """Yield an event that the first SIGINT, SIGTERM or SIGHUP sets; a second one calls `on_force`.
 
     On exit the signals do again what they did before.
     """
@@ -22,10 +22,9 @@ async def stop_signals(on_force: Callable[[], None], on_hangup: Callable[[], Non
             on_force()
         stop.set()
 
-    before = {number: signal.getsignal(number) for number in (*_STOP_SIGNALS, signal.SIGHUP)}
+    before = {number: signal.getsignal(number) for number in _STOP_SIGNALS}
     for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, ask)
-    loop.add_signal_handler(signal.SIGHUP, on_hangup)
     try:
         yield stop
     finally:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from linda_bot.kernel.flock import engine_lock_of
+
 DEFAULT_ACCOUNT = "default"
 
 
@@ -40,7 +42,7 @@ class SessionPaths(NamedTuple):
     @property
     def engine_lock(self) -> Path:
         """Held by the engine while it lives; it may outlive its daemon by seconds."""
-        return self.directory / "engine.lock"
+        return engine_lock_of(self.store)
 
     @property
     def sandbox_mark(self) -> Path:

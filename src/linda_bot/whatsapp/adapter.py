@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import msgspec
 
+from linda_bot.kernel.flock import engine_lock_of
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.whatsapp.events import ClientEvent, EngineExited, EnginePrinted, MessageReceived
 from linda_bot.whatsapp.outcomes import request_error
@@ -86,7 +87,7 @@ class EngineClient:
         connect = Connect(
             id=next(self._ids),
             store=str(request.store.absolute()),
-            lock=str(request.store.with_name("engine.lock").absolute()),
+            lock=str(engine_lock_of(request.store).absolute()),
             device_name=request.device_name,
             log_level=request.log_level,
         )

@@ -275,17 +275,6 @@ async def test_a_damaged_store_is_tried_before_it_is_set_aside() -> None:
     assert 1 == len(world.files.aside)
 
 
-async def test_a_hurry_cuts_a_wait_short() -> None:
-    """A hint that the network is back need not wait for the schedule."""
-    world = LinkWorld()
-    world.whatsapp.reachable = False
-    async with world.running():
-        await asyncio.sleep(20)
-        world.whatsapp.reachable = True
-        world.link.hurry()
-        await world.until(LinkState.CONNECTED, within_s=1)
-
-
 async def test_messages_reach_their_taker() -> None:
     """What waited while the bot was down and what comes later, in order."""
     world = LinkWorld()

@@ -45,7 +45,11 @@ _QUIET_S = 0.08
 
 
 def run() -> NoReturn:
-    """Serve until the daemon says stop or is gone; never returns."""
+    """Serve until the daemon says stop or is gone; never returns.
+
+    With the daemon gone there is nobody to hand messages to: the process ends at once, so that as few as possible
+    are confirmed to WhatsApp and read by nobody.
+    """
     started = time.perf_counter()
     # The daemon decides when an engine ends; a supervisor that signals the whole group must not come first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -69,9 +73,9 @@ def run() -> NoReturn:
     engine = Engine(notices)
     for request in read_requests(requests):
         if isinstance(request, Stop):
-            break
+            engine.end()
         engine.carry_out(request)
-    engine.end()
+    os._exit(0)
 
 
 def _advice(error: Exception) -> str:
