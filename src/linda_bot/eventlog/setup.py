@@ -4,7 +4,7 @@ import logging
 import logging.handlers
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -27,6 +27,10 @@ class _PatientFileHandler(logging.handlers.RotatingFileHandler):
         self._failed = False
         super().emit(record)
         self._told = self._told and self._failed
+
+    def close(self) -> None:
+        with suppress(OSError):  # what cannot be written now is lost; it was told
+            super().close()
 
     def handleError(self, _record: logging.LogRecord) -> None:  # noqa: N802 (the name is logging's)
         self._failed = True

@@ -1,0 +1,173 @@
+"""Events become lines: named, masked, in a file that is rotated."""
+
+import asyncio
+import io
+import json
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from linda_bot.connection.events import LinkGaveUp, RetryScheduled, SessionSetAside
+from linda_bot.eventlog.open import event_log
+from linda_bot.eventlog.recorder import line_of
+from linda_bot.kernel.bus import EventBus
+from linda_bot.kernel.events import Event
+from linda_bot.messaging.events import HandlerFailed
+from linda_bot.settings import LogSettings
+from linda_bot.whatsapp.events import (
+    Connected,
+    EngineExited,
+    EnginePrinted,
+    IncomingMessage,
+    LoggedOut,
+    MessageReceived,
+    PairSucceeded,
+    QrIssued,
+)
+
+NOW = datetime(2026, 2, 7, 10, 35, 2, 340_000, tzinfo=UTC)
+MESSAGE = IncomingMessage(
+    id="3EB0AE55",
+    chat="257211208731621@lid",
+    sender="257211208731621@lid",
+    sender_alt="4915112345678@s.whatsapp.net",
+    sender_name="Ann Example",
+    text="meet me at the \x1b[31mharbour",
+    kind="conversation",
+    sent_at=NOW,
+    raw=b"257211208731621",
+)
+EVENTS: list[tuple[Event, str, str, str]] = [
+    (Connected(at=NOW, number="971505760056"), "connected", "info", "connection"),
+    (MessageReceived(at=NOW, message=MESSAGE), "message_received", "info", "message"),
+    (PairSucceeded(at=NOW, number="971505760056", platform="android"), "pair_succeeded", "info", "session"),
+    (QrIssued(at=NOW, code="2@verysecret", number=1, valid_s=60), "qr_issued", "info", "session"),
+    (LoggedOut(at=NOW, code=401, on_connect=True), "logged_out", "warning", "connection"),
+    (LinkGaveUp(at=NOW, exit_code=7, because="x", advice="y"), "link_gave_up", "error", "error"),
+    (RetryScheduled(at=NOW, in_s=3, attempt=1, attempts=10, because="x"), "retry_scheduled", "warning", "connection"),
+    (SessionSetAside(at=NOW, to="/q", because="x"), "session_set_aside", "warning", "session"),
+    (EnginePrinted(at=NOW, line="got 2@verysecret for 971505760056", level="warn"), "engine_printed", "warning", ""),
+    (EnginePrinted(at=NOW, line="hello", level="info"), "engine_printed", "debug", ""),
+    (EngineExited(at=NOW, code=-6, asked=False, last_lines=("971505760056",)), "engine_exited", "info", "connection"),
+    (
+        HandlerFailed(at=NOW, id="1", chat="257211208731621@lid", handler="h", error="E: +4915112345678", trace="a\nb"),
+        "handler_failed",
+        "error",
+        "error",
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "name", "level", "category"), EVENTS)
+def test_an_event_has_a_name_a_level_and_a_category(event: Event, name: str, level: str, category: str) -> None:
+    """One rule for all."""
+    line = line_of(event, mask=True)
+
+    assert (line.name, line.level) == (name, level)
+    assert category in ("", line.facts["category"])
+    assert line.facts["at"] == "2026-02-07T10:35:02.340Z"
+
+
+@pytest.mark.parametrize("event", [event for event, *_ in EVENTS])
+@pytest.mark.parametrize("mask", [True, False])
+def test_nothing_private_is_in_a_line(event: Event, mask: bool) -> None:  # noqa: FBT001 (a parameter of the test)
+    """Masked: no number, name or text. In any case: no code, no raw bytes, no escape."""
+    text = json.dumps(line_of(event, mask=mask).facts, ensure_ascii=False)
+
+    private = ["2@verysecret", "\x1b"] if mask else ["\x1b"]
+    if mask:
+        private += ["971505760056", "4915112345678", "257211208731621", "Ann Example", "harbour"]
+    assert not [word for word in private if word in text]
+    assert "raw" not in line_of(event, mask=mask).facts
+
+
+def test_unmasked_lines_say_everything_else() -> None:
+    """For somebody who debugs on his own machine."""
+    facts = line_of(MessageReceived(at=NOW, message=MESSAGE), mask=False).facts
+
+    assert facts["sender_name"] == "Ann Example"
+    assert facts["text"] == "meet me at the \\x1b[31mharbour"
+
+
+async def write(
+    directory: Path, *events: Event, stream: io.StringIO | None = None, settings: LogSettings | None = None
+) -> list[dict[str, object]]:
+    """Send events through a log and return its lines."""
+    bus = EventBus()
+    with bus.subscribe(Event, name="event log", depth=1000) as subscription:
+        bus.publish(events[0])  # before the log is opened
+        async with event_log(directory, settings or LogSettings(), subscription, stream):
+            for event in events[1:]:
+                bus.publish(event)
+            logging.getLogger("some.library").warning("a line of %s", "its own")
+            await asyncio.sleep(0.01)
+            bus.publish(events[-1])  # just before it is closed
+    if not (directory / "events.jsonl").is_file():  # reading /dev/full would never end
+        return []
+    try:
+        return [json.loads(line) for line in (directory / "events.jsonl").read_text().splitlines()]
+    except OSError:
+        return []
+
+
+async def test_every_event_is_a_json_line(tmp_path: Path) -> None:
+    """Also those before the log was open and those at its end, and what libraries log."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    lines = await write(tmp_path / "logs", Connected(number="1"), LoggedOut(code=401, on_connect=True))
+
+    names = [line["event"] for line in lines]
+    assert names.count("connected") == 1
+    assert names.count("logged_out") == 2
+    assert "a line of its own" in names
+    assert all({"level", "timestamp"} <= line.keys() for line in lines)
+    assert (tmp_path / "logs" / "events.jsonl").stat().st_mode & 0o077 == 0
+    assert (root.handlers, root.level) == before
+
+
+async def test_the_level_is_kept(tmp_path: Path) -> None:
+    """What is below it is not written."""
+    lines = await write(
+        tmp_path, EnginePrinted(line="noise"), Connected(number="1"), settings=LogSettings(level="debug")
+    )
+    assert "engine_printed" in [line["event"] for line in lines]
+    (tmp_path / "events.jsonl").unlink()
+    lines = await write(
+        tmp_path, EnginePrinted(line="noise"), Connected(number="1"), settings=LogSettings(level="warning")
+    )
+    assert [line["event"] for line in lines] == ["a line of its own"]
+
+
+@pytest.mark.parametrize(("form", "shown"), [("auto", ""), ("json", '{"'), ("console", "logged_out")])
+async def test_the_stream_gets_what_the_settings_say(tmp_path: Path, form: str, shown: str) -> None:
+    """Nothing, JSON, or readable lines without colours."""
+    stream = io.StringIO()
+    await write(
+        tmp_path,
+        LoggedOut(code=401, on_connect=True),
+        stream=stream,
+        settings=LogSettings.model_validate({"format": form}),
+    )
+
+    assert stream.getvalue() == "" if form == "auto" else shown in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
+
+
+async def test_a_log_that_cannot_be_written_is_said_and_lived_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file where the directory should be."""
+    (tmp_path / "logs").touch()
+    assert await write(tmp_path / "logs", Connected(number="1")) == []
+
+    assert "no log file" in capsys.readouterr().err
+
+
+async def test_a_disk_that_is_full_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """/dev/full takes nothing."""
+    (tmp_path / "events.jsonl").symlink_to("/dev/full")
+    await write(tmp_path, Connected(number="1"), Connected(number="2"), Connected(number="3"))
+
+    assert capsys.readouterr().err.count("cannot be written") == 1

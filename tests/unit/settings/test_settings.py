@@ -1,0 +1,85 @@
+"""Settings: read once, frozen, and clear about what is wrong."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from linda_bot.kernel.errors import UsageError
+from linda_bot.settings import load_settings, setting_names
+
+
+def test_the_order_of_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flag, environment, .env, default."""
+    assert load_settings().command_prefix == "!"
+    Path(".env").write_text("LINDA_COMMAND_PREFIX=#\n")
+    assert load_settings().command_prefix == "#"
+    monkeypatch.setenv("LINDA_COMMAND_PREFIX", "?")
+    assert load_settings().command_prefix == "?"
+    assert load_settings({"command_prefix": "/", "account": None}).command_prefix == "/"
+
+
+@pytest.mark.parametrize("spelling", ["971505760056", "+971 50 576-0056", "+971(50)5760056"])
+def test_an_account_is_a_number(monkeypatch: pytest.MonkeyPatch, spelling: str) -> None:
+    """However people write it."""
+    monkeypatch.setenv("LINDA_ACCOUNT", spelling)
+
+    assert load_settings().account == "971505760056"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("LINDA_ACCOUNT", "../../etc", "LINDA_ACCOUNT=../../etc is wrong: must be `default` or a phone number"),
+        ("LINDA_ACCOUNT", "0501234567", "international format"),
+        ("LINDA_RESTORE__ATTEMPTS", "0", "greater than or equal to 1"),
+        ("LINDA_RECONNECT__GRACE", "-1", "greater than or equal to 0"),
+        ("LINDA_RECONNECT__GRACE", "inf", "finite"),
+        ("LINDA_RECONNECT__DELAYS", "[]", "LINDA_RECONNECT__DELAYS="),
+        ("LINDA_RECONNECT__DELAYS", "[3,-1]", "LINDA_RECONNECT__DELAYS=-1"),
+        ("LINDA_RECONNECT__DELAYS", "nonsense", "a list is written like [3,10,30]"),
+        ("LINDA_LOG__LEVEL", "loud", "must be 'debug', 'info', 'warning' or 'error'"),
+        ("LINDA_LOG__LEVLE", "info", "did you mean LINDA_LOG__LEVEL?"),
+        ("linda_acount", "1", "did you mean LINDA_ACCOUNT?"),
+        ("LINDA_COMMAND_PREFIX", "a b", "without spaces"),
+        ("LINDA_DEVICE_NAME", "\x1b[31m" * 20, "\\x1b[31m"),
+    ],
+)
+def test_a_wrong_setting_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:
+    """The name as the user spelt it, and what would be right."""
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(UsageError) as caught:
+        load_settings()
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+
+
+def test_a_file_that_is_no_text() -> None:
+    """Said so, not thrown."""
+    Path(".env").write_bytes(b"LINDA_ACCOUNT=\xff\xfe\x00")
+
+    with pytest.raises(UsageError):
+        load_settings()
+
+
+def test_settings_are_frozen() -> None:
+    """Nobody changes them for somebody else."""
+    settings = load_settings()
+
+    with pytest.raises(ValidationError):
+        settings.account = "1"
+    with pytest.raises(ValidationError):
+        settings.restore.attempts = 9
+
+
+def test_every_name_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list of names is what is really read."""
+    for name in setting_names():
+        with monkeypatch.context() as context:
+            context.setenv(name, "nonsense [" if "NAME" not in name else "x" * 99)
+            if name in ("LINDA_DATA_DIR", "LINDA_HANDLERS"):
+                continue
+            with pytest.raises(UsageError):
+                load_settings()
