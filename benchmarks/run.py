@@ -26,6 +26,7 @@ from linda_bot.sandbox.server import Sandbox
 
 BOT, FRIEND = "971505760056", "4915112345678"
 MESSAGES = 60
+BURST = 50
 SETTLE_S = 1.0
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 BARE = Path(__file__).parent / "bare.py"
@@ -104,6 +105,21 @@ class Bare:
         """The one process."""
         assert self._process is not None
         return [self._process.pid]
+
+
+class Burst(NamedTuple):
+    """What became of messages that were sent all at once."""
+
+    sent: int = 0
+    answered: int = 0
+    dropped: int = 0
+    """Answers that the contact's library dropped because their counter was used before."""
+
+    def __add__(self, other: object) -> "Burst":
+        """Return both together."""
+        if not isinstance(other, Burst):
+            return NotImplemented
+        return Burst(self.sent + other.sent, self.answered + other.answered, self.dropped + other.dropped)
 
 
 class Ratio(NamedTuple):
@@ -201,9 +217,35 @@ def measure_answers(friend: Contact) -> Callable[[Program], Awaitable[float]]:
     return measure
 
 
-async def bench(options: argparse.Namespace) -> list[Ratio]:
+async def measure_burst(program: Program, sandbox: Sandbox, friend: Contact) -> Burst:
+    """Send messages all at once, and count what comes back and what the contact's library drops.
+
+    The answers are held back until all is written, so that only the bot sends and receives at the same time.
+    """
+    await program.start()
+    await friend.ask(BOT, "!ping")
+    dropped = friend.dropped_old_counter
+    async with sandbox.holding(FRIEND):
+        for _ in range(BURST):
+            await friend.send(BOT, "!ping")
+        async with asyncio.timeout(20):
+            while sandbox.queued(FRIEND) < BURST:
+                await asyncio.sleep(0.02)
+    answered = 0
+    try:
+        while answered < BURST:
+            await friend.next_message(within_s=1)
+            answered += 1
+    except TimeoutError:
+        pass
+    await program.stop()
+    return Burst(BURST, answered, friend.dropped_old_counter - dropped)
+
+
+async def bench(options: argparse.Namespace) -> tuple[list[Ratio], dict[str, Burst]]:
     """Link a bot, then measure."""
     results = []
+    bursts: dict[str, Burst] = {}
     with tempfile.TemporaryDirectory(prefix="linda-bot-bench-") as directory:
         async with Sandbox(Path(directory)) as sandbox, sandbox.contact(FRIEND) as friend:
             linda, bare = Linda(sandbox), Bare(sandbox)
@@ -222,12 +264,18 @@ async def bench(options: argparse.Namespace) -> list[Ratio]:
             if "answers" in options.only:
                 rates = await alternate(linda, bare, options.rounds, measure_answers(friend))
                 results.append(Ratio("answers a second, one at a time", "/s", ">= 0.80", *rates))
-    return results
+            if "burst" in options.only:
+                programs: dict[str, Program] = {"linda-bot": linda, "bare": bare}
+                for name in [*programs] * options.rounds:
+                    burst = await measure_burst(programs[name], sandbox, friend)
+                    bursts[name] = bursts.get(name, Burst()) + burst
+                    print(".", end="", flush=True)
+    return results, bursts
 
 
 def main() -> None:
     """Measure, print, and write the file."""
-    figures = ["restart", "memory", "answers"]
+    figures = ["restart", "memory", "answers", "burst"]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=15, help="pairs of restarts")
     parser.add_argument("--rounds", type=int, default=7, help="pairs of the other figures")
@@ -235,7 +283,7 @@ def main() -> None:
     options = parser.parse_args()
     # An installed package is compiled; a checkout must be allowed to keep its compiled modules too.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    results = asyncio.run(bench(options))
+    results, bursts = asyncio.run(bench(options))
     machine = {
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -243,11 +291,20 @@ def main() -> None:
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
     RESULTS.parent.mkdir(exist_ok=True)
-    content = {"machine": machine, "results": [result.record() for result in results]}
+    content = {
+        "machine": machine,
+        "results": [result.record() for result in results],
+        "bursts": {name: burst._asdict() for name, burst in bursts.items()},
+    }
     RESULTS.write_text(json.dumps(content, indent=2) + "\n")
     print(f"\n\nlinda-bot against a bare neonize script: median of the ratios (quartiles); {machine['cpus']} CPUs")
     for result in results:
         print(result.row())
+    for name, burst in bursts.items():
+        print(
+            f"bursts of {BURST}, {name}: {burst.answered} of {burst.sent} answers arrived,"
+            f" {burst.dropped} dropped by the contact's library for a reused counter"
+        )
     print(f"written to {RESULTS.relative_to(Path.cwd()) if RESULTS.is_relative_to(Path.cwd()) else RESULTS}")
 
 

@@ -27,10 +27,11 @@ SomeSeconds = Annotated[float, Field(gt=0, le=31 * 86400, allow_inf_nan=False)]
 
 
 def _account(value: str) -> str:
-    digits = re.sub(r"[\s()+-]", "", value)
     if value == "default":
         return value
-    if not re.fullmatch(r"[1-9]\d{6,14}", digits):
+    # A number copied from a phone's contacts comes with hyphens of its own and invisible direction marks.
+    digits = re.sub(r"[\s()+.\-\u2010-\u2015\u200e\u200f\u202a-\u202e\u2066-\u2069]", "", value)
+    if not re.fullmatch(r"[1-9][0-9]{6,14}", digits):
         message = "must be `default` or a phone number in international format, for example 971505760056"
         raise ValueError(message)
     return digits
@@ -41,6 +42,14 @@ def _prefix(value: str) -> str:
         message = "must be one or more characters without spaces, for example !"
         raise ValueError(message)
     return value
+
+
+def _data_dir(value: Path) -> Path:
+    try:
+        return value.expanduser()  # in .env no shell does it
+    except RuntimeError:
+        message = "must be a directory; there is no such home directory"
+        raise ValueError(message) from None
 
 
 class _Group(BaseModel):
@@ -99,7 +108,7 @@ class Settings(BaseSettings):
     )
 
     account: Annotated[str, AfterValidator(_account)] = "default"
-    data_dir: Path = Path()
+    data_dir: Annotated[Path, AfterValidator(_data_dir)] = Path()
     device_name: str = Field(default="Linda Bot", min_length=1, max_length=50)
     handlers: str | None = None
     command_prefix: Annotated[str, AfterValidator(_prefix)] = "!"
@@ -128,6 +137,9 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
     except UnicodeDecodeError:
         message = f"{_ENV_FILE} is not a text file in UTF-8"
         raise UsageError(message) from None
+    except OSError as error:
+        message = f"{_ENV_FILE} cannot be read: {error.strerror}; make it readable or start in another directory"
+        raise UsageError(message) from None
 
 
 def setting_names() -> list[str]:
@@ -150,11 +162,11 @@ def _refuse_unknown_names(names: Iterable[str]) -> None:
         spelt = name.upper()
         if not spelt.startswith(_PREFIX) or spelt in known or spelt in groups or spelt.startswith("LINDA_SANDBOX_"):
             continue
-        raise UsageError(_unknown(spelt))
+        raise UsageError(_unknown(name))
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, setting_names(), n=1)
+    near = difflib.get_close_matches(name.upper(), setting_names(), n=1)
     hint = f"did you mean {near[0]}?" if near else "see .env.example for the settings there are"
     return f"{printable(name, _SHOWN_VALUE)} is not a setting; {hint}"
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from linda_bot.kernel.events import Event, facts, log_name
-from linda_bot.kernel.masking import mask_line, mask_text, printable
+from linda_bot.kernel.masking import hide_codes, mask_line, mask_text, printable
 
 _LONGEST = 2000
 _TEXTS = frozenset({"text"})
@@ -52,13 +52,28 @@ def line_of(event: Event, *, mask: bool) -> Line:
     if name == "engine_printed":
         printed = shown.pop("level", "info")
         level = str(printed) if printed in ("warning", "error") else "warning" if printed == "warn" else "debug"
-    return Line(level, name, {"category": _category(event, level), "at": _time(event.at), **shown})
+    return Line(level, name, {"category": _category(event, level), "at": time_text(event.at), **shown})
 
 
 def record(event: Event, log: Callable[..., object], *, mask: bool) -> None:
     """Write an event's line; `log` is called with the level's number, the name and the facts."""
     line = line_of(event, mask=mask)
     log(_NUMBERS[line.level], line.name, **line.facts)
+
+
+def fit_line(line: str, *, mask: bool) -> str:
+    """Make a stranger's text fit to be logged: one harmless line without QR texts, masked if asked for."""
+    return printable(mask_line(line) if mask else hide_codes(line), _LONGEST)
+
+
+def fit_text(text: str, *, mask: bool) -> str:
+    """Make a text fit to be logged that keeps its lines, such as a traceback."""
+    return "\n".join(fit_line(line, mask=mask) for line in text.splitlines())
+
+
+def time_text(moment: datetime) -> str:
+    """Return a moment as the log writes it: UTC, milliseconds, Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 _NUMBERS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -89,7 +104,7 @@ def _shown(values: dict[str, object], *, mask: bool) -> dict[str, object]:
 
 def _fit(name: str, value: object, *, mask: bool) -> object:
     if isinstance(value, datetime):
-        return _time(value)
+        return time_text(value)
     if isinstance(value, tuple):
         return [_fit(name, item, mask=mask) for item in value]
     if not isinstance(value, str):
@@ -97,13 +112,5 @@ def _fit(name: str, value: object, *, mask: bool) -> object:
     if mask and name in _TEXTS | _NAMES:
         return mask_text(value) if value else ""
     if name == "trace":
-        return "\n".join(_fit_line(line, mask=mask) for line in value.splitlines())
-    return _fit_line(value, mask=mask)
-
-
-def _fit_line(line: str, *, mask: bool) -> str:
-    return printable(mask_line(line) if mask else line, _LONGEST)
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return fit_text(value, mask=mask)
+    return fit_line(value, mask=mask)

@@ -2,12 +2,17 @@
 
 import logging
 import logging.handlers
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
+from linda_bot.eventlog.recorder import fit_line, fit_text, time_text
 from linda_bot.settings import LogSettings
 
 Log = Callable[..., object]
@@ -22,6 +27,10 @@ class _PatientFileHandler(logging.handlers.RotatingFileHandler):
 
     _told = False
     _failed = False
+
+    def _open(self) -> TextIOWrapper:
+        Path(self.baseFilename).touch(mode=0o600)  # also the file that follows a rotation
+        return super()._open()
 
     def emit(self, record: logging.LogRecord) -> None:
         self._failed = False
@@ -52,7 +61,12 @@ def logging_to(directory: Path, settings: LogSettings, stream: TextIO | None) ->
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
+        _add_timestamp,
+    ]
+    foreign: list[structlog.typing.Processor] = [
+        *shared,
+        structlog.processors.format_exc_info,
+        partial(_make_fit, mask=settings.mask),
     ]
     structlog.configure(
         processors=[
@@ -65,7 +79,7 @@ def logging_to(directory: Path, settings: LogSettings, stream: TextIO | None) ->
         cache_logger_on_first_use=False,
     )
     as_json = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
+        foreign_pre_chain=foreign,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
@@ -76,11 +90,11 @@ def logging_to(directory: Path, settings: LogSettings, stream: TextIO | None) ->
     if stream is not None and settings.format != "auto":
         shown = logging.StreamHandler(stream)
         readable = structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=foreign,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.dev.ConsoleRenderer(
-                    colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+                    colors=_wants_colours(stream), exception_formatter=structlog.dev.plain_traceback
                 ),
             ],
         )
@@ -117,10 +131,28 @@ def _file_handlers(directory: Path, formatter: logging.Formatter) -> Iterator[lo
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = directory / _FILE_NAME
-        path.touch(mode=0o600)
         handler = _PatientFileHandler(path, maxBytes=_FILE_BYTES, backupCount=_OLD_FILES, encoding="utf-8")
     except OSError as error:
         print(f"there will be no log file: {directory}: {error.strerror}", file=sys.stderr)  # noqa: T201
         return
     handler.setFormatter(formatter)
     yield handler
+
+
+def _wants_colours(stream: TextIO) -> bool:
+    return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def _add_timestamp(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    line["timestamp"] = time_text(datetime.now(UTC))
+    return line
+
+
+def _make_fit(_logger: object, _method: str, line: MutableMapping[str, Any], *, mask: bool) -> MutableMapping[str, Any]:
+    """Mask what a library logged; our own events are fit already, by the names of their fields."""
+    for name, value in line.items():
+        if name == "exception":
+            line[name] = fit_text(value, mask=mask)
+        elif name not in ("level", "timestamp") and name[0] != "_" and not isinstance(value, int | float | None):
+            line[name] = fit_line(str(value), mask=mask)
+    return line

@@ -34,5 +34,9 @@ class SessionHeldError(LindaError):
     exit_code = ExitCode.SESSION_HELD
 
 
+class SessionInaccessibleError(UsageError):
+    """The session cannot be looked at for now (permissions, a lock, a full disk); that says nothing against it."""
+
+
 class TransientError(LindaError):
     """The same call may succeed later; wait and try again."""

@@ -38,7 +38,9 @@ def write_atomic(path: Path, data: bytes, *, mode: int = _PRIVATE_FILE) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write a value as indented JSON, atomically."""
-    write_atomic(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    # A file name that is not UTF-8 comes as lone surrogates; JSON has an escape for these.
+    write_atomic(path, text.encode(errors="backslashreplace"))
 
 
 def read_json(path: Path) -> object:

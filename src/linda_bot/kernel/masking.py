@@ -23,9 +23,14 @@ def mask_text(text: str) -> str:
     return f"<{len(text)} characters>"
 
 
+def hide_codes(line: str) -> str:
+    """Hide QR texts, which are credentials, in a line that somebody else wrote."""
+    return _QR_TEXT.sub("<QR code>", line)
+
+
 def mask_line(line: str) -> str:
     """Hide JIDs, long numbers and QR texts in a line that somebody else wrote."""
-    line = _QR_TEXT.sub("<QR code>", line)
+    line = hide_codes(line)
     line = _JID.sub(lambda match: mask_number(match[1]) + match[2], line)
     return _NUMBER.sub(lambda match: mask_number(match[0]), line)
 

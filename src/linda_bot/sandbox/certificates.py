@@ -8,10 +8,10 @@ import trustme
 
 from linda_bot.kernel.files import write_atomic
 from linda_bot.sandbox.keys import KeyPair
-from linda_bot.sandbox.library import protobufs
+from linda_bot.sandbox.library import HOST, protobufs
 
-HOST = "web.whatsapp.com"
-_YEAR_S = 365 * 86400
+_DAY_S = 86400
+_YEAR_S = 365 * _DAY_S
 
 
 def noise_chain(root: KeyPair, intermediate: KeyPair, static: KeyPair) -> bytes:
@@ -19,7 +19,7 @@ def noise_chain(root: KeyPair, intermediate: KeyPair, static: KeyPair) -> bytes:
     pb = protobufs("waCert.WACert_pb2")
     details = pb.CertChain.NoiseCertificate.Details
     now = int(time.time())
-    valid = {"notBefore": now - 86400, "notAfter": now + _YEAR_S}
+    valid = {"notBefore": now - _DAY_S, "notAfter": now + _YEAR_S}
     middle = details(serial=1, issuerSerial=0, key=intermediate.public, **valid).SerializeToString()
     leaf = details(serial=2, issuerSerial=1, key=static.public, **valid).SerializeToString()
     chain: bytes = pb.CertChain(
@@ -30,9 +30,17 @@ def noise_chain(root: KeyPair, intermediate: KeyPair, static: KeyPair) -> bytes:
 
 
 def tls_context(ca_file: Path) -> ssl.SSLContext:
-    """Make a throw-away CA and a certificate for WhatsApp's host; clients are to trust `ca_file`."""
-    authority = trustme.CA()
-    write_atomic(ca_file, authority.cert_pem.bytes())
+    """Return a context that speaks for WhatsApp's host to clients that trust `ca_file`.
+
+    The authority is made on first use and kept, so that a client that still runs trusts the next server as well.
+    """
+    key_file = ca_file.with_name("ca-key.pem")
+    try:
+        authority = trustme.CA.from_pem(ca_file.read_bytes(), key_file.read_bytes())
+    except (OSError, ValueError):
+        authority = trustme.CA()
+        write_atomic(key_file, authority.private_key_pem.bytes())
+        write_atomic(ca_file, authority.cert_pem.bytes())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(HOST).configure_cert(context)
     return context

@@ -10,11 +10,11 @@ from linda_bot.kernel.files import make_private_dir
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.whatsapp.adapter import EngineClient
 from linda_bot.whatsapp.events import Connected, ConnectEnded, EngineExited, EnginePrinted, IncomingMessage, QrIssued
-from linda_bot.whatsapp.port import LinkRequest, SentMessage
+from linda_bot.whatsapp.port import ClientError, LinkRequest, SentMessage
 
 _LINK_WITHIN_S = 30
-_OLD_COUNTER = "old counter"
-"""In the line that the library logs when it drops a message whose counter was used before."""
+_DROPPED, _OLD_COUNTER = "Ignoring message", "old counter"
+"""In the line that whatsmeow logs when it drops a message whose counter was used before; libsignal logs one as well."""
 
 
 class ContactError(LindaError):
@@ -28,10 +28,12 @@ class Contact:
         self.number = number
         self.dropped_old_counter = 0
         """How many messages its library dropped because their counter was used before."""
+        self.online = False
+        """Whether it has connected; its library reconnects by itself."""
         self._directory = directory
         self._client = EngineClient(command, environment)
         self._inbox: asyncio.Queue[IncomingMessage] = asyncio.Queue()
-        self._online = asyncio.Event()
+        self._settled = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._trouble = ""
 
@@ -42,16 +44,21 @@ class Contact:
             spawn_task(self._follow(scan), name=f"contact {self.number}"),
             spawn_task(self._receive(), name=f"inbox of {self.number}"),
         ]
-        await self._client.start(
-            LinkRequest(store=self._directory / "contact.db", device_name="Contact", log_level="warning")
-        )
         try:
+            await self._client.start(
+                LinkRequest(store=self._directory / "contact.db", device_name="Contact", log_level="warning")
+            )
             async with asyncio.timeout(_LINK_WITHIN_S):
-                await self._online.wait()
-        except TimeoutError:
+                await self._settled.wait()
+        except (ClientError, TimeoutError) as error:
+            self._trouble = self._trouble or str(error) or "it did not connect in time"
+        except BaseException:
             await self.close()
-            message = f"the contact {self.number} did not come up: {self._trouble or 'no answer'}"
-            raise ContactError(message) from None
+            raise
+        if not self.online:
+            await self.close()
+            message = f"the contact {self.number} did not come up: {self._trouble}"
+            raise ContactError(message)
 
     async def close(self) -> None:
         """Disconnect and end."""
@@ -59,6 +66,10 @@ class Contact:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
+
+    def kill(self) -> None:
+        """End its engine at once, as a crash would."""
+        self._client.kill()
 
     async def send(self, number: str, text: str) -> SentMessage:
         """Write to a phone number."""
@@ -87,14 +98,26 @@ class Contact:
         async for event in self._client.events():
             match event:
                 case QrIssued(number=1, code=code):
-                    await scan(code)
+                    await self._link(scan, code)
                 case Connected():
-                    self._online.set()
+                    self.online = True
+                    self._settled.set()
                 case EnginePrinted(line=line):
-                    self.dropped_old_counter += _OLD_COUNTER in line.lower()
+                    self.dropped_old_counter += _DROPPED in line and _OLD_COUNTER in line
                 case ConnectEnded(error=error):
-                    self._trouble = error
-                case EngineExited():
-                    return
+                    self._end(error or "its library ended the connection")
+                case EngineExited(code=code, last_lines=lines):
+                    self._end(f"its engine ended with {code}; {' '.join(lines[-1:])}")
                 case _:
                     pass
+
+    async def _link(self, scan: Callable[[str], Awaitable[None]], code: str) -> None:
+        try:
+            await scan(code)
+        except LindaError as error:
+            self._end(str(error))
+
+    def _end(self, trouble: str) -> None:
+        self.online = False
+        self._trouble = self._trouble or trouble
+        self._settled.set()

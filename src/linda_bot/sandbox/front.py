@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from linda_bot.kernel.tasks import spawn_task
-from linda_bot.sandbox.certificates import HOST
+from linda_bot.sandbox.library import HOST
 
 LOOPBACK = "127.0.0.1"
 _PATH = "/ws/chat"
 _TARGET = f"{HOST}:443"
 _LONGEST_HEAD = 8192
+_LONGEST_MESSAGE = 64 * 1024 * 1024
+_TLS_WITHIN_S = 10
 
 Serve = Callable[[web.WebSocketResponse], Awaitable[None]]
 
@@ -24,8 +26,8 @@ class Front:
         self.context = context
         self._serve = serve
         self._server: asyncio.Server | None = None
-        self._web = web.Server(self._on_request)
-        self.tunnels: set[_Tunnel] = set()
+        self._web = web.Server(self._on_request, access_log=None)
+        self._tunnels: set[_Tunnel] = set()
         self.port = 0
         self.black_hole = False
         """Accept connections and never answer."""
@@ -45,14 +47,22 @@ class Front:
         """Stop listening and drop every connection."""
         if self._server is None:
             return
-        self._server.close()
-        for tunnel in tuple(self.tunnels):
+        server, self._server = self._server, None
+        server.close()
+        upgrades = [tunnel.upgrade for tunnel in self._tunnels if tunnel.upgrade is not None]
+        for tunnel in tuple(self._tunnels):
             tunnel.drop()
+        self._tunnels.clear()
+        await asyncio.gather(*upgrades, return_exceptions=True)
         await self._web.shutdown(1)
-        await self._server.wait_closed()
-        await asyncio.gather(*(tunnel.upgrading for tunnel in self.tunnels if tunnel.upgrading), return_exceptions=True)
-        self._server = None
-        self._web = web.Server(self._on_request)
+        await server.wait_closed()
+        self._web = web.Server(self._on_request, access_log=None)
+
+    def admit(self, tunnel: "_Tunnel") -> None:
+        """Keep a new connection, so that it can be dropped; those that have ended are let go."""
+        # Once TLS has taken over, a tunnel is not told of its end, so it is looked for here.
+        self._tunnels = {known for known in self._tunnels if not known.ended}
+        self._tunnels.add(tunnel)
 
     def new_handler(self) -> asyncio.Protocol:
         """Return what speaks HTTP on a connection from here on."""
@@ -61,7 +71,7 @@ class Front:
     async def _on_request(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path != _PATH:
             return web.Response(status=404)
-        socket = web.WebSocketResponse(compress=False, max_msg_size=0)
+        socket = web.WebSocketResponse(compress=False, max_msg_size=_LONGEST_MESSAGE)
         await socket.prepare(request)
         await self._serve(socket)
         return socket
@@ -74,25 +84,27 @@ class _Tunnel(asyncio.Protocol):
         self._front = front
         self._head = b""
         self._transport: asyncio.Transport | None = None
-        self._tls: asyncio.Transport | None = None
-        self.upgrading: asyncio.Task[None] | None = None
+        self.upgrade: asyncio.Task[None] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the connection is over."""
+        return self._transport is None or self._transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._front.tunnels.add(self)
-
-    def connection_lost(self, _exc: Exception | None) -> None:
-        self._front.tunnels.discard(self)
+        self._front.admit(self)
 
     def data_received(self, data: bytes) -> None:
         assert self._transport is not None
-        self._head += data
-        if self._front.black_hole:
+        if self._front.black_hole or self.upgrade is not None:
             return
+        self._head += data
         if len(self._head) > _LONGEST_HEAD:
             self._transport.abort()
-        if b"\r\n\r\n" not in self._head or self.upgrading is not None:
+            return
+        if b"\r\n\r\n" not in self._head:
             return
         method, target, *_ = [*self._head.split(b"\r\n", 1)[0].decode("latin-1").split(" "), "", ""]
         if self._front.refuse or (method, target) != ("CONNECT", _TARGET):
@@ -101,28 +113,21 @@ class _Tunnel(asyncio.Protocol):
             self._transport.close()
             return
         self._transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        self.upgrading = spawn_task(self._upgrade(), name="tls handshake")
+        self.upgrade = spawn_task(self._start_tls(self._transport), name="tls handshake")
 
-    async def _upgrade(self) -> None:
-        assert self._transport is not None
+    async def _start_tls(self, transport: asyncio.Transport) -> None:
         handler = self._front.new_handler()
         try:
             tls = await asyncio.get_running_loop().start_tls(
-                self._transport,
-                handler,
-                self._front.context,
-                server_side=True,
+                transport, handler, self._front.context, server_side=True, ssl_handshake_timeout=_TLS_WITHIN_S
             )
-        except (OSError, ssl.SSLError):
-            self._front.tunnels.discard(self)
+        except OSError:  # ssl.SSLError is one: the client does not trust us, or has gone
+            transport.abort()
             return
-        if tls is None:
-            return
-        self._tls = tls
-        handler.connection_made(tls)
+        if tls is not None:
+            handler.connection_made(tls)
 
     def drop(self) -> None:
         """Cut the line without a word."""
-        self._front.tunnels.discard(self)
         if self._transport is not None:
             self._transport.abort()

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
-from linda_bot.sandbox.library import Tokens
+from linda_bot.sandbox.tokens import Tokens
 
 PHONE_SERVER = "s.whatsapp.net"
 LID_SERVER = "lid"

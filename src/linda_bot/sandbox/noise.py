@@ -63,18 +63,18 @@ class ServerHandshake:
         self._authenticate(PROLOGUE)
 
     def hello(self, client_ephemeral: bytes, certificate: bytes) -> tuple[bytes, bytes, bytes]:
-        """Return our ephemeral key, our sealed static key and the sealed certificate chain."""
+        """Return our ephemeral key, our sealed static key and the sealed certificate chain; raises BadFrameError."""
         self._authenticate(client_ephemeral)
         self._authenticate(self._ephemeral.public)
-        self._mix(self._ephemeral.agree(client_ephemeral))
+        self._mix(_agree(self._ephemeral, client_ephemeral))
         static = self._seal(self._static.public)
-        self._mix(self._static.agree(client_ephemeral))
+        self._mix(_agree(self._static, client_ephemeral))
         return self._ephemeral.public, static, self._seal(certificate)
 
     def finish(self, sealed_static: bytes, sealed_payload: bytes) -> tuple[bytes, bytes, Transport]:
         """Return the client's static key, its payload, and the ciphers to go on with; raises BadFrameError."""
         static = self._open(sealed_static)
-        self._mix(self._ephemeral.agree(static))
+        self._mix(_agree(self._ephemeral, static))
         payload = self._open(sealed_payload)
         receive, send = _derive(self._chain, b"")
         return static, payload, Transport(Cipher(receive), Cipher(send))
@@ -95,6 +95,14 @@ class ServerHandshake:
         plain = self._cipher.open(sealed, self._hash)
         self._authenticate(sealed)
         return plain
+
+
+def _agree(ours: KeyPair, theirs: bytes) -> bytes:
+    try:
+        return ours.agree(theirs)
+    except ValueError as error:  # another length than 32, or a point that would give the secret away
+        message = "the client's key is no key"
+        raise BadFrameError(message) from error
 
 
 def _derive(salt: bytes, secret: bytes) -> tuple[bytes, bytes]:

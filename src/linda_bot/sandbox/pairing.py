@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from linda_bot.kernel.errors import LindaError
 from linda_bot.sandbox.keys import verifies
-from linda_bot.sandbox.library import protobufs
+from linda_bot.sandbox.library import parse, protobufs
 from linda_bot.sandbox.nodes import SERVER, Node, Value
 from linda_bot.sandbox.registry import Account, Device
 
@@ -60,9 +60,10 @@ async def scan(session: "Session", code: str, account: Account) -> None:
     """Link the device behind a QR text to an account, as its phone would do."""
     _, _, identity, secret, *_ = _parts(code)
     registration = session.registration
-    if registration is None or base64.b64decode(identity) != registration.identity:
+    if registration is None or base64.b64encode(registration.identity).decode() != identity:
         message = "the code belongs to another device than the one that waits"
         raise ScanError(message)
+    mac_key = _secret(secret)
     pb = protobufs("waAdv.WAAdv_pb2")
     device = session.server.registry.next_device(account.number)
     details = pb.ADVDeviceIdentity(
@@ -72,7 +73,7 @@ async def scan(session: "Session", code: str, account: Account) -> None:
     identity_message = pb.ADVSignedDeviceIdentity(
         details=details, accountSignatureKey=account.identity.public, accountSignature=signature
     ).SerializeToString()
-    mac = hmac.new(base64.b64decode(secret), identity_message, hashlib.sha256).digest()
+    mac = hmac.new(mac_key, identity_message, hashlib.sha256).digest()
     sealed = pb.ADVSignedDeviceIdentityHMAC(details=identity_message, HMAC=mac).SerializeToString()
     session.registration = registration._replace(details=details, account=account, device=device)
     children = [
@@ -90,7 +91,7 @@ async def answered(session: "Session", node: Node) -> None:
     registration = session.registration
     if signed is None or registration is None or registration.account is None:
         return
-    identity = protobufs("waAdv.WAAdv_pb2").ADVSignedDeviceIdentity.FromString(signed.data)
+    identity = parse(protobufs("waAdv.WAAdv_pb2").ADVSignedDeviceIdentity, signed.data)
     account = registration.account
     message = _DEVICE_SIGNATURE + registration.details + registration.identity + account.identity.public
     if not verifies(registration.identity, message, identity.deviceSignature):
@@ -120,3 +121,11 @@ def _parts(code: str) -> list[str]:
         message = "this is no WhatsApp linking code"
         raise ScanError(message)
     return parts
+
+
+def _secret(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        message = "this is no WhatsApp linking code: its secret is not base64"
+        raise ScanError(message) from None

@@ -27,15 +27,22 @@ async def hand_out(session: "Session") -> None:
     """Send what waited, then take the device for active; nothing that comes meanwhile is sent twice or lost."""
     if session.active:
         return
-    codec = session.server.codec
-    sent, last = 0, 0
-    while rest := [stanza for stanza in session.server.registry.waiting(*session.name) if stanza.place > last]:
-        for number, stanza in enumerate(rest):
-            node = codec.decode(stanza.body)
-            await session.send(Node(node.tag, {**node.attrs, "offline": str(number)}, node.content))
-        sent, last = sent + len(rest), rest[-1].place
+    sent = await send_waiting(session, after=0, offline=True)
     session.active = True
     await session.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": str(sent)})]))
+
+
+async def send_waiting(session: "Session", *, after: int, offline: bool) -> int:
+    """Send what waits for a device behind a place in its queue, until nothing more has come; return how much."""
+    codec = session.server.codec
+    sent = 0
+    while rest := [stanza for stanza in session.server.registry.waiting(*session.name) if stanza.place > after]:
+        for number, stanza in enumerate(rest):
+            node = codec.decode(stanza.body)
+            mark: dict[str, Value] = {"offline": str(number)} if offline else {}
+            await session.send(Node(node.tag, {**node.attrs, **mark}, node.content))
+        sent, after = sent + len(rest), rest[-1].place
+    return sent
 
 
 async def take_message(session: "Session", node: Node) -> None:
@@ -53,7 +60,8 @@ async def take_message(session: "Session", node: Node) -> None:
     session.server.note("message", sender=session.name[0], to=target.number)
     participants = node.child("participants")
     if participants is None:  # an answer to a retry receipt goes to one device
-        await _deliver(session, node, to, target, node.all("enc"))
+        if to.device:
+            await _deliver(session, node, to, target, node.all("enc"))
         return
     for share in participants.all("to"):
         device = share.jid("jid")
@@ -68,10 +76,9 @@ async def take_receipt(session: "Session", node: Node) -> None:
     ack: dict[str, Value] = {"class": "receipt", "id": message_id, "from": to}
     typed = {"type": kind} if kind else {}
     await session.send(Node("ack", {**ack, **typed}))
-    session.server.registry.confirm(*session.name, "message", message_id)
     listed = node.child("list")
-    for item in listed.all("item") if listed else []:
-        session.server.registry.confirm(*session.name, "message", item.text("id"))
+    for confirmed in (message_id, *(item.text("id") for item in (listed.all("item") if listed else []))):
+        confirm(session, "message", confirmed)
     session.server.note("receipt", sender=session.name[0], kind=kind or "delivery")
     target = session.server.registry.account(to.user)
     if target is None or target.number == session.name[0]:
@@ -81,6 +88,12 @@ async def take_receipt(session: "Session", node: Node) -> None:
     devices = [to.device] if to.device else session.server.registry.device_ids(target.number)[1:]
     for device in devices:
         await _send_or_keep(session, target.number, device, passed_on)
+
+
+def confirm(session: "Session", kind: str, stanza_id: str) -> None:
+    """Drop what has arrived at a device."""
+    if session.server.registry.confirm(*session.name, kind, stanza_id) and kind == "message":
+        session.server.note("delivered", to=session.name[0])
 
 
 async def _deliver(

@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import re
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from linda_bot.kernel.errors import UsageError
 from linda_bot.sandbox.keys import KEY_TYPE, KeyPair
 from linda_bot.sandbox.nodes import LID_SERVER, PHONE_SERVER, Jid
 
@@ -29,6 +31,7 @@ CREATE INDEX IF NOT EXISTS waiting_for ON waiting (number, device, id);
 CREATE TABLE IF NOT EXISTS accepted (sender TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (sender, id));
 """
 _KEY_ID = 1
+_NUMBER = re.compile(r"[1-9][0-9]{6,14}")
 
 
 class Account(NamedTuple):
@@ -90,7 +93,13 @@ class Registry:
         return KeyPair.of(key)
 
     def open_account(self, number: str, name: str = "") -> Account:
-        """Return the account of a number; made on first use, with a phone that has keys."""
+        """Return the account of a number; made on first use, with a phone that has keys.
+
+        Raises UsageError when it is no number: it also names a directory.
+        """
+        if not _NUMBER.fullmatch(number):
+            message = f"{number[:40]!r} is no phone number; write 7 to 15 digits in international format, without +"
+            raise UsageError(message)
         lid = str(10**14 + int.from_bytes(hashlib.sha256(number.encode()).digest()[:6]))
         raw_id = int.from_bytes(os.urandom(3))
         self._database.execute(
@@ -104,7 +113,7 @@ class Registry:
     def account(self, user: str) -> Account | None:
         """Return the account of a phone number or a LID."""
         row = self._database.execute(
-            "SELECT number, lid, name, identity, raw_id FROM account WHERE number = ?1 OR lid = ?1", (user,)
+            "SELECT number, lid, name, identity, raw_id FROM account WHERE number = ? OR lid = ?", (user, user)
         ).fetchone()
         return Account(row[0], row[1], row[2], KeyPair.of(row[3]), row[4]) if row else None
 
@@ -115,9 +124,7 @@ class Registry:
 
     def next_device(self, number: str) -> int:
         """Return the id for the next linked device."""
-        self._database.execute(
-            "UPDATE account SET last_device = last_device + 1, pairings = pairings + 1 WHERE number = ?", (number,)
-        )
+        self._database.execute("UPDATE account SET last_device = last_device + 1 WHERE number = ?", (number,))
         (device,) = self._database.execute("SELECT last_device FROM account WHERE number = ?", (number,)).fetchone()
         return int(device)
 
@@ -128,6 +135,7 @@ class Registry:
         self._database.execute(
             "INSERT INTO device VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (number, number_of_device, noise, *keys)
         )
+        self._database.execute("UPDATE account SET pairings = pairings + 1 WHERE number = ?", (number,))
 
     def remove_device(self, number: str, device: int) -> None:
         """Forget a device with all that belongs to it."""
@@ -202,12 +210,13 @@ class Registry:
             (number, device, kind, stanza_id, body),
         )
 
-    def confirm(self, number: str, device: int, kind: str, stanza_id: str) -> None:
-        """Drop a stanza that has arrived."""
-        self._database.execute(
+    def confirm(self, number: str, device: int, kind: str, stanza_id: str) -> bool:
+        """Drop a stanza that has arrived; return whether it had waited."""
+        cursor = self._database.execute(
             "DELETE FROM waiting WHERE number = ? AND device = ? AND kind = ? AND id = ?",
             (number, device, kind, stanza_id),
         )
+        return cursor.rowcount > 0
 
     def waiting(self, number: str, device: int) -> list[Waiting]:
         """Return what waits for a device, oldest first."""
@@ -215,6 +224,11 @@ class Registry:
             "SELECT place, kind, body FROM waiting WHERE number = ? AND device = ? ORDER BY place", (number, device)
         )
         return [Waiting(*row) for row in rows]
+
+    def last_place(self) -> int:
+        """Return the place of the newest stanza that waits for anybody; 0 when nothing does."""
+        (place,) = self._database.execute("SELECT coalesce(max(place), 0) FROM waiting").fetchone()
+        return int(place)
 
     def accept(self, sender: str, stanza_id: str) -> bool:
         """Note that a device's message was taken; return whether it is the first time."""

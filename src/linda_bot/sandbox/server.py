@@ -2,24 +2,27 @@
 
 import asyncio
 import itertools
+import os
 import sys
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from aiohttp import web
 
+from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.files import make_private_dir, write_atomic
-from linda_bot.sandbox import pairing
+from linda_bot.kernel.flock import hold_engine_lock
+from linda_bot.sandbox import faults, pairing, post
 from linda_bot.sandbox.certificates import noise_chain, tls_context
 from linda_bot.sandbox.contact import Contact
 from linda_bot.sandbox.front import LOOPBACK, Front
-from linda_bot.sandbox.library import load_tokens
 from linda_bot.sandbox.nodes import Codec, Node
 from linda_bot.sandbox.registry import Registry
 from linda_bot.sandbox.session import Session
+from linda_bot.sandbox.tokens import load_tokens
 
 ENGINE_COMMAND = (sys.executable, "-m", "linda_bot.sandbox.engine")
 ENVIRONMENT_FILE = "engine.env"
@@ -55,38 +58,51 @@ class Phone:
 class Sandbox:
     """A loopback WhatsApp server; an async context manager."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, port: int = 0) -> None:
+        """Describe a server that keeps its memory in a directory; without a port it takes the one it had there."""
         self.directory = directory.absolute()
+        self._port = port
         self.notes: deque[NoteTaken] = deque(maxlen=_KEPT_NOTES)
         self.counts: Counter[str] = Counter()
         self._ids = itertools.count(1)
         self._sessions: set[Session] = set()
+        self._held: set[str] = set()
         self._refusals: deque[Node] = deque()
 
     async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as closing:
+            await self._open(closing)
+            self._closing = closing.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._closing.aclose()
+
+    async def _open(self, closing: AsyncExitStack) -> None:
         make_private_dir(self.directory)
+        closing.callback(os.close, _hold(self.directory))
         self.codec = Codec(await asyncio.to_thread(load_tokens, self.directory))
         self.registry = Registry(self.directory / "server.db")
+        closing.callback(self.registry.close)
         self._root = self.registry.secret("root")
         self.static_key = self.registry.secret("static")
         self.noise_chain = noise_chain(self._root, self.registry.secret("intermediate"), self.static_key)
         self._ca_file = self.directory / "ca.pem"
         self.front = Front(tls_context(self._ca_file), self._serve)
-        await self.front.open(_port_before(self.directory))
+        closing.push_async_callback(self.front.close)
+        await self.front.open(self._port or _port_before(self.directory))
+        closing.callback((self.directory / ENVIRONMENT_FILE).unlink, missing_ok=True)
         self._write_environment()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        (self.directory / ENVIRONMENT_FILE).unlink(missing_ok=True)
-        await self.front.close()
-        self.registry.close()
 
     @property
     def environment(self) -> dict[str, str]:
         """What an engine of the sandbox must have in its environment."""
+        proxy, direct = f"http://{LOOPBACK}:{self.front.port}", "127.0.0.1,localhost"
         return {
-            "HTTPS_PROXY": f"http://{LOOPBACK}:{self.front.port}",
-            "NO_PROXY": "127.0.0.1,localhost",
+            "HTTPS_PROXY": proxy,
+            "https_proxy": proxy,  # so that a proxy of the user's, in either spelling, does not count
+            "NO_PROXY": direct,
+            "no_proxy": direct,
             "SSL_CERT_FILE": str(self._ca_file),
             "LINDA_SANDBOX_ROOT": self._root.public.hex(),
         }
@@ -123,24 +139,50 @@ class Sandbox:
         for session in self._sessions_of(number):
             session.cut()
 
+    def freeze(self, number: str) -> None:
+        """Stop answering on the open lines of an account's devices; a new line works."""
+        for session in self._sessions_of(number):
+            session.frozen = True
+
     def fail_next_login(self, code: int, **attrs: str) -> None:
-        """Refuse the next login with a failure (whatsmeow connectionevents.go, handleConnectFailure)."""
-        self._refusals.append(Node("failure", {"reason": str(code), "location": "sandbox", **attrs}))
+        """Refuse the next login; see `faults.LOGIN_FAILURES`."""
+        self._refusals.append(faults.login_failure(code, attrs))
+
+    async def stream_error(self, number: str, kind: str) -> None:
+        """End the streams of an account's devices; see `faults.STREAM_ERRORS`."""
+        last_word = faults.stream_error(kind)
+        for session in self._sessions_of(number):
+            await session.end(last_word)
 
     async def remove_device(self, number: str) -> None:
         """Remove an account's devices, as a person does on the phone."""
         for device in self.registry.device_ids(number)[1:]:
             self.registry.remove_device(number, device)
-        conflict = Node("conflict", {"type": "device_removed"})
-        for session in self._sessions_of(number):
-            await session.end(Node("stream:error", {"code": "401"}, [conflict]))
+        await self.stream_error(number, "device_removed")
+
+    @asynccontextmanager
+    async def holding(self, number: str) -> AsyncIterator[None]:
+        """Keep what comes for an account's devices, and deliver it at the end, in order.
+
+        A client whose sending is not raced by its own receiving sends without reusing a counter.
+        """
+        sessions = self._sessions_of(number)
+        marks = [self.registry.last_place() for _ in sessions]
+        self._held.add(number)
+        try:
+            yield
+        finally:
+            for session, mark in zip(sessions, marks, strict=True):
+                await post.send_waiting(session, after=mark, offline=False)
+            self._held.discard(number)
 
     async def restart(self, *, down_for_s: float = 0) -> None:
-        """Stop listening, drop everybody, and listen again on the same port."""
+        """Stop listening, drop everybody, and listen again on the same port; connections are refused meanwhile."""
         port = self.front.port
         await self.front.close()
         await asyncio.sleep(down_for_s)
         await self.front.open(port)
+        self._write_environment()
 
     # For the sessions.
 
@@ -163,15 +205,17 @@ class Sandbox:
 
     async def welcome(self, session: Session) -> None:
         """Note a login; an earlier login of the same device is replaced."""
-        conflict = Node("conflict", {"type": "replaced"})
         for other in [other for other in self._sessions if other is not session and other.account]:
             if other.name == session.name:
                 self._sessions.discard(other)
-                await other.end(Node("stream:error", content=[conflict]))
+                await other.end(faults.stream_error("replaced"))
+                self.note("replaced", number=session.name[0])
         self.note("login", number=session.name[0])
 
     def active_session(self, number: str, device: int) -> Session | None:
-        """Return the session of a device that takes messages."""
+        """Return the session of a device that takes messages now."""
+        if number in self._held:
+            return None
         wanted = (number, device)
         return next((each for each in self._sessions if each.active and each.account and each.name == wanted), None)
 
@@ -200,5 +244,15 @@ class Sandbox:
 def _port_before(directory: Path) -> int:
     """Return the port that the sandbox in this directory had, so that its clients find it again."""
     with suppress(OSError, ValueError):
-        return int((directory / "port").read_text())
+        port = int((directory / "port").read_text())
+        return port if port in range(1024, 65536) else 0
     return 0
+
+
+def _hold(directory: Path) -> int:
+    """Keep a second server out of a directory; return the descriptor to close at the end."""
+    try:
+        return hold_engine_lock(directory / "server.lock")
+    except BlockingIOError:
+        message = f"another sandbox runs in {directory}; stop it or choose another directory"
+        raise UsageError(message) from None

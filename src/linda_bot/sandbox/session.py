@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING
 
 from aiohttp import WSMsgType, web
 
 from linda_bot.sandbox import pairing, post, requests
-from linda_bot.sandbox.library import protobufs
+from linda_bot.sandbox.library import BadMessageError, parse, protobufs
 from linda_bot.sandbox.nodes import SERVER, BadNodeError, Jid, Node
 from linda_bot.sandbox.noise import PROLOGUE, BadFrameError, ServerHandshake, Transport
 from linda_bot.sandbox.registry import Account
@@ -15,6 +16,7 @@ from linda_bot.sandbox.registry import Account
 if TYPE_CHECKING:
     from linda_bot.sandbox.server import Sandbox
 
+_log = logging.getLogger("linda_bot.sandbox")
 _HANDSHAKE_WITHIN_S = 20
 _AFTER_LAST_WORD_S = 0.15
 """A client handles the last node first when the line is cut a moment later."""
@@ -73,6 +75,8 @@ class Session:
         self.device = 0
         self.active = False
         """Whether it takes messages: after its login it is passive for a moment."""
+        self.frozen = False
+        """Whether it neither listens nor answers any more, as if the network had swallowed the line."""
         self.registration: pairing.Registration | None = None
         self._socket = socket
         self._frames = Frames(socket)
@@ -105,10 +109,15 @@ class Session:
                 payload = await self._shake_hands()
             await self._greet(payload)
             while (frame := await self._frames.next()) is not None:
+                if self.frozen:
+                    continue
                 assert self._ciphers is not None
                 await self._handle(self.server.codec.decode(self._ciphers.receive.open(frame)))
-        except (HangUpError, BadFrameError, BadNodeError, TimeoutError) as error:
+        except (HangUpError, BadFrameError, BadMessageError, BadNodeError, TimeoutError) as error:
             self.server.note("hung_up", reason=str(error))
+        except Exception as error:  # noqa: BLE001 (a client's nonsense, or a fault of ours: it must be seen)
+            self.server.note("failed", reason=repr(error))
+            _log.exception("a session of the sandbox failed")
         finally:
             self._ended = True
             self.server.forget(self)
@@ -117,10 +126,11 @@ class Session:
 
     async def send(self, node: Node) -> None:
         """Send a stanza; in order, whoever calls."""
-        if self._ciphers is None or self._ended:
+        if self._ciphers is None or self._ended or self.frozen:
             return
         async with self._sending:  # the counter of the cipher and the order on the wire must agree
             await self._frames.send(self._ciphers.send.seal(self.server.codec.encode(node)))
+            await asyncio.sleep(0)  # so that a lost line is noticed before many more stanzas are written into it
 
     async def end(self, *last_words: Node) -> None:
         """Say the last words, then the end of the stream, and cut the line."""
@@ -145,7 +155,7 @@ class Session:
             raise HangUpError(message)
         handshake = ServerHandshake(self.server.static_key)
         ephemeral, static, payload = handshake.hello(
-            pb.HandshakeMessage.FromString(first).clientHello.ephemeral, self.server.noise_chain
+            parse(pb.HandshakeMessage, first).clientHello.ephemeral, self.server.noise_chain
         )
         hello = pb.HandshakeMessage.ServerHello(ephemeral=ephemeral, static=static, payload=payload)
         await self._frames.send(pb.HandshakeMessage(serverHello=hello).SerializeToString())
@@ -153,13 +163,13 @@ class Session:
         if second is None:
             message = "no client finish"
             raise HangUpError(message)
-        finish = pb.HandshakeMessage.FromString(second).clientFinish
+        finish = parse(pb.HandshakeMessage, second).clientFinish
         self._noise_key, plain, self._ciphers = handshake.finish(finish.static, finish.payload)
         return plain
 
     async def _greet(self, payload: bytes) -> None:
         """Log in a known device, or begin to pair a new one."""
-        client = protobufs("waWa6.WAWebProtobufsWa6_pb2").ClientPayload.FromString(payload)
+        client = parse(protobufs("waWa6.WAWebProtobufsWa6_pb2").ClientPayload, payload)
         if not client.username:
             await pairing.offer(self, client.devicePairingData)
             return
@@ -188,7 +198,7 @@ class Session:
             case "receipt" if self.account is not None:
                 await post.take_receipt(self, node)
             case "ack" if self.account is not None:
-                self.server.registry.confirm(*self.name, node.text("class"), node.text("id"))
+                post.confirm(self, node.text("class"), node.text("id"))
             case "xmlstreamend":
                 await self._socket.close()
             case _:

@@ -53,11 +53,12 @@ async def acquire_lock(paths: SessionPaths, *, wait_s: float = 10) -> SessionLoc
     try:
         give_up_at = asyncio.get_running_loop().time() + wait_s
         await _wait_for_daemon(descriptor, give_up_at)
+        lock = SessionLock(descriptor)  # from here on the file names us, also while we wait for an engine
         await _wait_for_engine(paths, give_up_at)
     except BaseException:
         os.close(descriptor)
         raise
-    return SessionLock(descriptor)
+    return lock
 
 
 async def _wait_for_daemon(descriptor: int, give_up_at: float) -> None:

@@ -1,4 +1,4 @@
-"""Whether a session can be restored: five points, each with a reason and an advice.
+"""Whether a session can be restored: five points, each with a reason and an advice; looking changes nothing.
 
 Only to be run while no engine has the store open. Lengths and columns: whatsmeow store/sqlstore (schema 15).
 """
@@ -11,12 +11,20 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from linda_bot.kernel.errors import SessionInaccessibleError
 from linda_bot.kernel.files import UnreadableFileError
 from linda_bot.sessions.device_status import load_status
 from linda_bot.sessions.paths import SessionPaths
 
 _HEADER = b"SQLite format 3\x00"
 _BUSY_TRIES, _BUSY_PAUSE_S = 5, 0.2
+_LOCKED = frozenset({5, 6})  # BUSY, LOCKED
+_READONLY = 8
+_SURROUNDINGS = _LOCKED | {3, 7, _READONLY, 9, 10, 13, 14, 22, 23}
+"""Primary result codes that blame anything but the file: PERM, NOMEM, INTERRUPT, IOERR, FULL, CANTOPEN, NOLFS, AUTH.
+
+sqlite.org/rescode.html.
+"""
 _KEY, _SIGNATURE = 32, 64
 _LENGTHS = {
     "noise_key": _KEY,
@@ -71,7 +79,10 @@ class _Stop(Exception):  # noqa: N818 (it ends the check, it is no error)
 
 
 def validate(paths: SessionPaths) -> Validation:
-    """Check a session's five points in order; stops at the first that cannot be lived with. Blocks for milliseconds."""
+    """Check a session's five points in order; stops at the first that cannot be lived with. Blocks for milliseconds.
+
+    Raises SessionInaccessibleError when it cannot be looked at: a full disk must not cost anybody the link.
+    """
     points: list[Point] = []
     number = ""
     try:
@@ -81,7 +92,7 @@ def validate(paths: SessionPaths) -> Validation:
         points.extend(point)
     except _Stop as stop:
         return Validation(stop.verdict, (*points, stop.point), number)
-    points.append(_check_metadata(paths.device_status))
+    points.append(_check_metadata(paths.device_status, number))
     return Validation(Verdict.RESTORABLE, tuple(points), number)
 
 
@@ -91,9 +102,12 @@ def _check_directory(directory: Path) -> Point:
         found = directory.lstat()
     except FileNotFoundError:
         raise _Stop(Verdict.MISSING, Point(1, name, ok=False, reason="there is no session yet")) from None
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or not os.access(directory, os.R_OK | os.W_OK):
-        reason = f"{directory} is not a directory of ours"
-        raise _Stop(Verdict.DAMAGED, Point(1, name, ok=False, reason=reason, advice="check its owner and mode"))
+    except OSError as error:
+        raise _inaccessible(directory, error.strerror or str(error)) from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise _inaccessible(directory, "it is not a directory of ours")
+    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        raise _inaccessible(directory, "permission denied")
     return Point(1, name, ok=True, reason="is there and ours alone")
 
 
@@ -105,54 +119,63 @@ def _check_header(store: Path) -> Point:
     except FileNotFoundError:
         raise _Stop(Verdict.MISSING, Point(2, name, ok=False, reason="there is no session yet")) from None
     except OSError as error:
-        reason = f"session.db cannot be read ({error.strerror or error})"
-        raise _Stop(Verdict.DAMAGED, Point(2, name, ok=False, reason=reason)) from error
-    if not header and not store.with_name(f"{store.name}-wal").exists():
+        raise _inaccessible(store, error.strerror or str(error)) from error
+    if not header:
+        log = store.with_name(f"{store.name}-wal")
+        if log.exists() and log.stat().st_size:  # SQLite would delete it without a word
+            raise _damaged(2, name, "session.db is empty, but its write-ahead log is not")
         raise _Stop(Verdict.MISSING, Point(2, name, ok=False, reason="session.db is empty"))
-    if header and header != _HEADER:
-        raise _Stop(Verdict.DAMAGED, Point(2, name, ok=False, reason="session.db is not a SQLite database"))
+    if header != _HEADER:
+        raise _damaged(2, name, "session.db is not a SQLite database")
     return Point(2, name, ok=True, reason="has the SQLite header")
 
 
 def _check_store(store: Path, expected: str | None) -> tuple[list[Point], str]:
-    """Check points 3 and 4; a store that is merely busy is tried again before it is called damaged."""
-    import sqlite3
-
-    for left in reversed(range(_BUSY_TRIES)):
-        try:
-            # Not read-only: after a crash the write-ahead log must be read, which needs its index to be written.
-            database = sqlite3.connect(f"file:{quote(str(store.absolute()))}?mode=rw", uri=True, timeout=1)
-            try:
-                rows = _read_devices(database)
-            finally:
-                database.close()
-            break
-        except sqlite3.OperationalError as error:
-            if left and ("locked" in str(error) or "busy" in str(error)):
-                time.sleep(_BUSY_PAUSE_S)
-                continue
-            raise _damaged(3, "integrity", f"the session's database cannot be read ({error})") from error
-        except sqlite3.DatabaseError as error:
-            raise _damaged(3, "integrity", f"the session's database is damaged ({error})") from error
-    number = _judge_device(rows, expected)
+    """Check points 3 and 4."""
+    number = _judge_device(_read_patiently(store), expected)
     return [
         Point(3, "integrity", ok=True, reason="SQLite's check passes"),
         Point(4, "device", ok=True, reason="one linked device with whole keys"),
     ], number
 
 
-def _read_devices(database: "object") -> list[dict[str, object]]:
+def _read_patiently(store: Path) -> list[dict[str, object]]:
+    """Return the device rows of an intact store; one that is merely busy is tried again."""
     import sqlite3
 
-    assert isinstance(database, sqlite3.Connection)
-    database.row_factory = sqlite3.Row
-    verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if verdict != "ok":
-        raise _damaged(3, "integrity", f"the session's database is damaged ({verdict})")
-    tables = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'whatsmeow_device'").fetchone()[0]
-    if not tables:
-        return []
-    return [dict(row) for row in database.execute("SELECT * FROM whatsmeow_device")]
+    mode, tries = "ro", 1
+    while True:
+        try:
+            return _read_devices(store, mode)
+        except sqlite3.DatabaseError as error:
+            kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if kind not in _SURROUNDINGS:
+                raise _damaged(3, "integrity", f"the session's database is damaged ({error})") from error
+            if kind == _READONLY and mode == "ro":
+                mode = "rw"  # a crash left a rollback journal: it must be played back before anything can be read
+            elif kind in _LOCKED and tries < _BUSY_TRIES:
+                tries += 1
+                time.sleep(_BUSY_PAUSE_S)
+            else:
+                raise _inaccessible(store, str(error)) from error
+
+
+def _read_devices(store: Path, mode: str) -> list[dict[str, object]]:
+    import sqlite3
+
+    # Not `immutable`: what a crash left in the write-ahead log must be read too.
+    database = sqlite3.connect(f"file:{quote(str(store.absolute()))}?mode={mode}", uri=True, timeout=1)
+    try:
+        database.row_factory = sqlite3.Row
+        verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise _damaged(3, "integrity", f"the session's database is damaged ({verdict})")
+        tables = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'whatsmeow_device'").fetchone()[0]
+        if not tables:
+            return []
+        return [dict(row) for row in database.execute("SELECT * FROM whatsmeow_device")]
+    finally:
+        database.close()
 
 
 def _judge_device(rows: list[dict[str, object]], expected: str | None) -> str:
@@ -177,13 +200,28 @@ def _judge_device(rows: list[dict[str, object]], expected: str | None) -> str:
     return number
 
 
-def _check_metadata(path: Path) -> Point:
+def _check_metadata(path: Path, number: str) -> Point:
+    """Say whether the metadata agrees; it never decides anything, WhatsApp has the last word."""
+    name = "metadata"
     try:
-        load_status(path)
+        status, _ = load_status(path)
     except UnreadableFileError as error:
-        return Point(5, "metadata", ok=False, reason=f"device-status.json: {error}", advice="it is written anew")
-    return Point(5, "metadata", ok=True, reason="device-status.json is readable")
+        return Point(5, name, ok=False, reason=f"device-status.json: {error}", advice="it is written anew")
+    if status.restore_status == "logged_out":
+        reason, advice = "device-status.json says that the device was logged out", "connecting will tell"
+        return Point(5, name, ok=False, reason=reason, advice=advice)
+    if status.number not in ("", number):
+        reason = "device-status.json names another number than the linked device has"
+        return Point(5, name, ok=False, reason=reason, advice="it is written anew")
+    return Point(5, name, ok=True, reason="device-status.json agrees")
 
 
 def _damaged(number: int, name: str, reason: str) -> _Stop:
     return _Stop(Verdict.DAMAGED, Point(number, name, ok=False, reason=reason, advice="it is set aside, not deleted"))
+
+
+def _inaccessible(path: Path, reason: str) -> SessionInaccessibleError:
+    return SessionInaccessibleError(
+        f"the session cannot be looked at ({path}: {reason.lower()}); it is untouched: "
+        "see to it that it is yours, not in use by another program, and that the disk has room, then start again"
+    )
