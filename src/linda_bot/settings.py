@@ -101,7 +101,7 @@ class LogSettings(_Group):
 
 
 class Settings(BaseSettings):
-    """All of them; see docs/settings.md for what each means."""
+    """All of them; `.env.example` says what each means."""
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX, env_nested_delimiter=_NESTING, env_file=_ENV_FILE, frozen=True, extra="ignore"

@@ -1,7 +1,7 @@
 """A link with everything around it, in virtual time."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -63,10 +63,14 @@ class LinkWorld:
             self.whatsapp.linked[self.files.store] = NUMBER
         self.bus = EventBus()
         self.taken: list[MessageReceived] = []
+        self.take: Callable[[MessageReceived], Awaitable[None]] = self._take
         plan = Plan(rules=rules, patience=PATIENCE, device_name="Test", account=account)
-        self.link = Link(plan, self.files, self.whatsapp.make_client, self.bus, self._take)
+        self.link = Link(plan, self.files, self.whatsapp.make_client, self.bus, self._hand_to_taker)
         self.events: list[Event] = []
         self.exit_code: ExitCode | None = None
+
+    async def _hand_to_taker(self, message: MessageReceived) -> None:
+        await self.take(message)
 
     async def _take(self, message: MessageReceived) -> None:
         self.taken.append(message)

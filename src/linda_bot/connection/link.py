@@ -1,7 +1,7 @@
 """The link: looks at the session, runs one attempt after the other, and is the one place that knows the state."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -88,6 +88,7 @@ class Link:
         self._tally = Tally()
         self._client: WhatsAppClient | None = None
         self._online = asyncio.Event()
+        self._handing_over: set[asyncio.Task[None]] = set()
         self._look = SessionLook(linked=False)
         self._attempt_started = 0.0
         self._number = ""
@@ -126,6 +127,8 @@ class Link:
                 if code is not None:
                     return code
         finally:
+            for task in self._handing_over:
+                task.cancel()
             self.stop_asked()
             self._move(Finding.STOPPED, "")
 
@@ -174,20 +177,28 @@ class Link:
             on_connected=self._on_connected,
             on_socket_lost=self._on_socket_lost,
         )
-        messages = spawn_task(self._hand_over_messages(client), name="messages")
+        self._hand_over_messages_of(client)
         request = LinkRequest(
             store=self._files.store, device_name=self._plan.device_name, log_level=self._plan.log_level
         )
         try:
-            ending = await attempt.run(request)
-            await messages  # what the engine had handed over must not get lost with it
+            return await attempt.run(request)
         finally:
             self._online.clear()
             self._client = None
-            messages.cancel()
-        return ending
 
-    async def _hand_over_messages(self, client: WhatsAppClient) -> None:
+    def _hand_over_messages_of(self, client: WhatsAppClient) -> None:
+        """Begin to hand over a client's messages, behind those that an earlier client has left.
+
+        Nobody waits for the end: a handler may be waiting for the link, which must not wait for the handler.
+        """
+        task = spawn_task(self._hand_over_messages(client, behind=tuple(self._handing_over)), name="messages")
+        self._handing_over.add(task)
+        task.add_done_callback(self._handing_over.discard)
+
+    async def _hand_over_messages(self, client: WhatsAppClient, behind: Collection[asyncio.Task[None]]) -> None:
+        if behind:
+            await asyncio.wait(behind)
         async for message in client.messages():
             await self._take_message(message)
 

@@ -39,6 +39,8 @@ _KEPT_LINES = 40
 _LONGEST_LINE = 4000
 _TAKE_AT_ONCE = 32
 _REAP_EVERY_S = 0.01
+_ALIVE_WITHOUT_PIPES_S = 1.0
+_UNKNOWN_STATUS = 255
 
 
 class EngineClient:
@@ -257,10 +259,13 @@ class EngineClient:
     async def _collect(self, pid: int) -> int:
         """Return the exit status of a process whose pipes have ended; kill it when it lives on without them."""
         for tries in itertools.count():
-            ended, status = os.waitpid(pid, os.WNOHANG)  # noqa: ASYNC222 (it does not wait)
+            try:
+                ended, status = os.waitpid(pid, os.WNOHANG)  # noqa: ASYNC222 (it does not wait)
+            except ChildProcessError:  # somebody else in this process has collected it
+                return _UNKNOWN_STATUS
             if ended:
                 return os.waitstatus_to_exitcode(status)
-            if tries * _REAP_EVERY_S > 1:
+            if tries * _REAP_EVERY_S > _ALIVE_WITHOUT_PIPES_S:
                 os.kill(pid, signal.SIGKILL)
             await asyncio.sleep(_REAP_EVERY_S)
         raise AssertionError

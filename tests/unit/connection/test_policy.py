@@ -8,24 +8,13 @@ from linda_bot.connection.policy import (
     Ending,
     GiveUp,
     Retry,
-    Rules,
     StartOver,
     Tally,
     decide,
     reconnect_delay,
 )
 from linda_bot.kernel.errors import ExitCode
-
-RULES = Rules(
-    reconnect_delays=(3, 10, 30, 60, 120),
-    reconnect_attempts=10,
-    cool_down=900,
-    restore_attempts=3,
-    restore_delay=5,
-    replaced_wait=30,
-    qr_rounds=3,
-    can_show_qr=True,
-)
+from tests.support.link_world import RULES
 
 
 def waits(finding: Finding, count: int) -> list[float]:

@@ -4,16 +4,22 @@ import asyncio
 import io
 import json
 import logging
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from linda_bot.connection.events import LinkGaveUp, RetryScheduled, SessionSetAside
+from linda_bot.eventlog import recorder
 from linda_bot.eventlog.open import event_log
 from linda_bot.eventlog.recorder import line_of
+from linda_bot.eventlog.setup import logging_to
 from linda_bot.kernel.bus import EventBus
-from linda_bot.kernel.events import Event
+from linda_bot.kernel.events import Event, log_name
 from linda_bot.messaging.events import HandlerFailed
 from linda_bot.settings import LogSettings
 from linda_bot.whatsapp.events import (
@@ -74,13 +80,33 @@ def test_an_event_has_a_name_a_level_and_a_category(event: Event, name: str, lev
 @pytest.mark.parametrize("mask", [True, False])
 def test_nothing_private_is_in_a_line(event: Event, mask: bool) -> None:  # noqa: FBT001 (a parameter of the test)
     """Masked: no number, name or text. In any case: no code, no raw bytes, no escape."""
-    text = json.dumps(line_of(event, mask=mask).facts, ensure_ascii=False)
+    text = " ".join(texts_in(line_of(event, mask=mask).facts))
 
-    private = ["2@verysecret", "\x1b"] if mask else ["\x1b"]
+    private = ["2@verysecret", "\x1b"]
     if mask:
         private += ["971505760056", "4915112345678", "257211208731621", "Ann Example", "harbour"]
     assert not [word for word in private if word in text]
     assert "raw" not in line_of(event, mask=mask).facts
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Yield every text as it is; in JSON an escape would no longer look like one."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from texts_in(item)
+    else:
+        yield str(value)
+
+
+def test_every_level_belongs_to_an_event() -> None:
+    """A misspelt name in the table would make a warning mere information."""
+    kinds = [Event]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+
+    assert recorder._LEVELS.keys() <= {log_name(kind) for kind in kinds}
 
 
 def test_unmasked_lines_say_everything_else() -> None:
@@ -123,6 +149,7 @@ async def test_every_event_is_a_json_line(tmp_path: Path) -> None:
     assert names.count("logged_out") == 2
     assert "a line of its own" in names
     assert all({"level", "timestamp"} <= line.keys() for line in lines)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", str(line["timestamp"])) for line in lines)
     assert (tmp_path / "logs" / "events.jsonl").stat().st_mode & 0o077 == 0
     assert (root.handlers, root.level) == before
 
@@ -171,3 +198,89 @@ async def test_a_disk_that_is_full_is_said_once(tmp_path: Path, capsys: pytest.C
     await write(tmp_path, Connected(number="1"), Connected(number="2"), Connected(number="3"))
 
     assert capsys.readouterr().err.count("cannot be written") == 1
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize("mask", [True, False])
+def test_what_a_library_logs_is_harmless_too(tmp_path: Path, form: str, mask: bool) -> None:  # noqa: FBT001
+    """Its message, its extras and its traceback: masked, on one line each, without escapes or codes."""
+    stream = io.StringIO()
+    settings = LogSettings.model_validate({"format": form, "mask": mask})
+
+    def fail() -> None:
+        raise ValueError("4915112345678 \x1b[2J 2@verysecret")
+
+    with logging_to(tmp_path, settings, stream):
+        try:
+            fail()
+        except ValueError:
+            logging.getLogger("a.library").exception(
+                "%s said\n2026 [info] forged \x9b31m", "971505760056", extra={"who": ["257211208731621@lid"], "n": 5}
+            )
+    shown = stream.getvalue()
+    lines = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+
+    numbers = ["971505760056", "4915112345678", "257211208731621"]
+    for text in (shown, *texts_in(lines)):
+        assert not [word for word in ("2@verysecret", "\x1b", "\x9b", "\n2026 [info]") if word in text]
+    assert [word for word in numbers if word in shown] == ([] if mask else numbers)
+    assert lines[0]["n"] == 5
+    assert lines[0]["level"] == "error"
+    assert "ValueError: " in shown
+    assert lines[0]["exception"].startswith("Traceback (most recent call last):\n")
+
+
+def test_the_files_of_a_rotation_are_private_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file that follows a full one, too; six in all."""
+    monkeypatch.setattr("linda_bot.eventlog.setup._FILE_BYTES", 300)
+    with logging_to(tmp_path / "logs", LogSettings(), None) as log:
+        for number in range(30):
+            log(logging.INFO, "connected", number=number)
+
+    files = list((tmp_path / "logs").iterdir())
+    assert len(files) == 6
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    assert '"number": 29' in (tmp_path / "logs" / "events.jsonl").read_text()
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb"), ("TERM", "xterm")])
+def test_colours_are_for_terminals_that_want_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """no-color.org, and terminals that cannot."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv(name, value)
+    stream = Terminal()
+    with logging_to(tmp_path, LogSettings(format="console"), stream) as log:
+        log(logging.INFO, "connected")
+
+    assert ("\x1b" in stream.getvalue()) is (value == "xterm")
+
+
+def test_rich_is_not_loaded_for_the_log(tmp_path: Path) -> None:
+    """Where it is installed, structlog would import it: 30 ms of every start."""
+    (tmp_path / "rich").mkdir()
+    (tmp_path / "rich" / "__init__.py").touch()
+    code = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+from pathlib import Path
+from linda_bot.eventlog.setup import logging_to
+from linda_bot.settings import LogSettings
+with logging_to(Path({str(tmp_path)!r}), LogSettings(), None):
+    import structlog
+    print("rich" in sys.modules)
+    import rich
+    print(rich.__file__.startswith({str(tmp_path)!r}))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ran.stdout.split() == ["False", "True"]

@@ -36,6 +36,16 @@ def test_a_write_replaces_the_whole_content(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"]
 
 
+def test_a_name_that_is_not_utf8_is_written_and_read(tmp_path: Path) -> None:
+    """Python shows such file names with lone surrogates; a state file may mention one."""
+    path = tmp_path / "state.json"
+    name = os.fsdecode(b"caf\xe9")
+    write_json(path, {"because": name})
+
+    assert read_json(path) == {"because": name}
+    assert b"caf\\udce9" in path.read_bytes()
+
+
 def test_a_write_that_fails_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk: the error is raised, nothing else changes."""
     path = tmp_path / "state.json"

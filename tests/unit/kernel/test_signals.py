@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from linda_bot.kernel.signals import stop_signals
-from linda_bot.kernel.tasks import ServiceEndedError, for_ever, spawn_task
+from linda_bot.kernel.tasks import spawn_task
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -25,16 +25,6 @@ async def test_the_first_signal_asks_the_second_forces(number: signal.Signals) -
         assert forced == [1]
 
     assert signal.getsignal(number) == before
-
-
-async def test_a_service_that_returns_is_a_fault() -> None:
-    """It has a name, so one knows which."""
-
-    async def short() -> None:
-        return
-
-    with pytest.raises(ServiceEndedError, match="clock"):
-        await for_ever("clock", short)
 
 
 async def test_a_task_has_its_name() -> None:

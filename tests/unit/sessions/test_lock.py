@@ -92,6 +92,17 @@ async def test_an_engine_that_outlives_its_daemon_is_waited_for(paths: SessionPa
         await acquire_lock(paths, wait_s=0.3)
 
 
+async def test_who_waits_for_an_engine_is_named(paths: SessionPaths) -> None:
+    """A third one is told of the daemon that waits, not of the dead one before it."""
+    paths.lock.write_text(json.dumps({"pid": 999_999_999, "phase": "running"}))
+    with holder(ENGINE, str(paths.data_dir), "60"):
+        waiting = asyncio.create_task(acquire_lock(paths))
+        await asyncio.sleep(0.1)
+        with pytest.raises(SessionHeldError, match=f"pid {os.getpid()}"):
+            await acquire_lock(paths)
+    (await waiting).release()
+
+
 async def test_a_killed_holder_frees_the_lock(paths: SessionPaths) -> None:
     """What it left in the file does not matter."""
     with holder(DAEMON, str(paths.data_dir), "running", "60") as other:

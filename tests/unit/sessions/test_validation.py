@@ -2,12 +2,16 @@
 
 import random
 import sqlite3
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from linda_bot.kernel.errors import SessionInaccessibleError
 from linda_bot.sessions.device_status import DeviceStatus, save_status
 from linda_bot.sessions.paths import SessionPaths
 from linda_bot.sessions.quarantine import set_aside
@@ -23,6 +27,28 @@ KEYS = {
     "adv_account_sig_key": 32,
     "adv_device_sig": 64,
 }
+WITHOUT_ROOM = """
+import resource, sys
+from pathlib import Path
+from linda_bot.kernel.errors import SessionInaccessibleError
+from linda_bot.sessions.paths import SessionPaths
+from linda_bot.sessions.validation import validate
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+try:
+    print(validate(SessionPaths(Path(sys.argv[1]), "default")))
+except SessionInaccessibleError as error:
+    print("inaccessible:", error)
+"""
+INTERRUPTED = """
+import os, sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("PRAGMA journal_mode=DELETE")
+database.execute("PRAGMA cache_size=1")
+database.execute("BEGIN")
+database.execute("UPDATE whatsmeow_sessions SET session = zeroblob(500)")
+database.execute("DELETE FROM whatsmeow_device")
+os._exit(0)
+"""
 
 
 @pytest.fixture(params=["plain", "a b#c?%41 ü"])
@@ -68,17 +94,17 @@ def test_a_whole_session_is_restorable(paths: SessionPaths) -> None:
 
 
 def test_a_session_is_not_disturbed_by_looking(paths: SessionPaths) -> None:
-    """The content is the same afterwards."""
-    before = sqlite_dump(paths.store)
+    """The database and the log that a crash left are the same bytes afterwards."""
+    with closing(sqlite3.connect(paths.store)) as database:
+        database.execute("DELETE FROM whatsmeow_sessions WHERE rowid > 10")
+        database.commit()
+        left = {name: (paths.directory / name).read_bytes() for name in ("session.db", "session.db-wal")}
+    for name, content in left.items():
+        (paths.directory / name).write_bytes(content)
     validate(paths)
 
-    assert sqlite_dump(paths.store) == before
-
-
-def sqlite_dump(store: Path) -> list[str]:
-    """Return the content as SQL."""
-    with closing(sqlite3.connect(store)) as database:
-        return list(database.iterdump())
+    assert left["session.db-wal"]
+    assert {name: (paths.directory / name).read_bytes() for name in left} == left
 
 
 def test_what_a_crash_left_in_the_log_is_read(paths: SessionPaths) -> None:
@@ -149,6 +175,110 @@ def test_unreadable_metadata_costs_nobody_the_link(paths: SessionPaths, content:
 
     assert found.verdict is Verdict.RESTORABLE
     assert not found.points[-1].ok
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        DeviceStatus(number=NUMBER, device_linked=False, restore_status="logged_out"),
+        DeviceStatus(number="15550001111", device_linked=True),
+    ],
+)
+def test_metadata_that_disagrees_is_said(paths: SessionPaths, status: DeviceStatus) -> None:
+    """A logout or another number there: WhatsApp has the last word, so the verdict stays."""
+    save_status(paths.device_status, status, {})
+    found = validate(paths)
+
+    assert found.verdict is Verdict.RESTORABLE
+    assert (found.points[-1].number, found.points[-1].ok) == (5, False)
+    assert NUMBER not in found.points[-1].reason
+
+
+@pytest.mark.parametrize("paths", ["plain"], indirect=True)
+def test_a_full_disk_is_no_damage(paths: SessionPaths) -> None:
+    """Nothing can be written, so the log's index cannot be made: the session is not blamed and not touched."""
+    for side in ("session.db-wal", "session.db-shm"):
+        (paths.directory / side).unlink(missing_ok=True)
+    before = paths.store.read_bytes()
+    ran = subprocess.run(
+        [sys.executable, "-c", WITHOUT_ROOM, str(paths.data_dir)], capture_output=True, text=True, check=True
+    )
+
+    assert ran.stdout.startswith("inaccessible: ")
+    assert len(ran.stdout.splitlines()) == 1
+    assert paths.store.read_bytes() == before
+
+
+@pytest.mark.parametrize("paths", ["plain"], indirect=True)
+def test_what_cannot_be_opened_is_no_damage(paths: SessionPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another owner's file, a directory in its place, a foreign lock: one line that says what to do."""
+    aside = paths.store.rename(paths.directory / "aside")
+    paths.store.mkdir()
+    with pytest.raises(SessionInaccessibleError, match="untouched"):
+        validate(paths)
+    paths.store.rmdir()
+    aside.rename(paths.store)
+
+    monkeypatch.setattr("linda_bot.sessions.validation._BUSY_TRIES", 1)
+    with closing(sqlite3.connect(paths.store, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("INSERT INTO whatsmeow_sessions VALUES ('x', '')")
+        with pytest.raises(SessionInaccessibleError, match="locked") as caught:
+            validate(paths)
+    assert "\n" not in str(caught.value)
+    assert validate(paths).verdict is Verdict.RESTORABLE
+
+    def denied(_path: Path, _mode: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(SessionInaccessibleError, match="permission denied"):
+        validate(paths)
+
+
+@pytest.mark.parametrize("paths", ["plain"], indirect=True)
+def test_a_busy_store_is_tried_again(paths: SessionPaths) -> None:
+    """A lock that is gone after longer than one try waits is no trouble."""
+    other = sqlite3.connect(paths.store, isolation_level=None, check_same_thread=False)
+    other.execute("PRAGMA locking_mode=EXCLUSIVE")
+    other.execute("INSERT INTO whatsmeow_sessions VALUES ('x', '')")
+    release = threading.Timer(1.3, other.close)
+    release.start()
+    found = validate(paths)
+    release.join()
+
+    assert found.verdict is Verdict.RESTORABLE
+
+
+def test_an_empty_store_with_a_log_is_kept_as_it_is(paths: SessionPaths) -> None:
+    """SQLite deletes such a log as soon as it looks; it may be all that is left of the session."""
+    paths.store.write_bytes(b"")
+    log = paths.directory / "session.db-wal"
+    log.write_bytes(b"what was written last" * 1000)
+    found = validate(paths)
+
+    assert (found.verdict, found.points[-1].number) == (Verdict.DAMAGED, 2)
+    assert log.read_bytes() == b"what was written last" * 1000
+
+
+def test_an_interrupted_transaction_is_rolled_back(paths: SessionPaths) -> None:
+    """A store that another program kept with a rollback journal, killed in the middle."""
+    subprocess.run([sys.executable, "-c", INTERRUPTED, str(paths.store)], check=True)
+    assert (paths.directory / "session.db-journal").stat().st_size > 0
+
+    assert validate(paths).verdict is Verdict.RESTORABLE
+
+
+def test_a_directory_that_is_not_ours_is_no_damage(paths: SessionPaths) -> None:
+    """A link or a file in its place: nothing is moved there, a person must look."""
+    aside = paths.directory.rename(paths.data_dir / "aside")
+    paths.directory.symlink_to(aside)
+    with pytest.raises(SessionInaccessibleError, match="not a directory of ours"):
+        validate(paths)
+    paths.directory.unlink()
+    paths.directory.touch()
+    with pytest.raises(SessionInaccessibleError):
+        validate(paths)
 
 
 def test_random_damage_never_surprises(paths: SessionPaths) -> None:

@@ -19,7 +19,16 @@ def test_the_order_of_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings({"command_prefix": "/", "account": None}).command_prefix == "/"
 
 
-@pytest.mark.parametrize("spelling", ["971505760056", "+971 50 576-0056", "+971(50)5760056"])
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "971505760056",
+        "+971 50 576-0056",
+        "+971(50)5760056",
+        "+971.50.576.0056",
+        "\u202a+971\xa050\u2011576\u20110056\u202c",  # as copied from the contacts of a phone
+    ],
+)
 def test_an_account_is_a_number(monkeypatch: pytest.MonkeyPatch, spelling: str) -> None:
     """However people write it."""
     monkeypatch.setenv("LINDA_ACCOUNT", spelling)
@@ -32,6 +41,8 @@ def test_an_account_is_a_number(monkeypatch: pytest.MonkeyPatch, spelling: str) 
     [
         ("LINDA_ACCOUNT", "../../etc", "LINDA_ACCOUNT=../../etc is wrong: must be `default` or a phone number"),
         ("LINDA_ACCOUNT", "0501234567", "international format"),
+        ("LINDA_ACCOUNT", "9\u0667\u0661505760056", "international format"),
+        ("LINDA_DATA_DIR", "~nobody-of-this-name/x", "no such home directory"),
         ("LINDA_RESTORE__ATTEMPTS", "0", "greater than or equal to 1"),
         ("LINDA_RECONNECT__GRACE", "-1", "greater than or equal to 0"),
         ("LINDA_RECONNECT__GRACE", "inf", "finite"),
@@ -40,7 +51,7 @@ def test_an_account_is_a_number(monkeypatch: pytest.MonkeyPatch, spelling: str) 
         ("LINDA_RECONNECT__DELAYS", "nonsense", "a list is written like [3,10,30]"),
         ("LINDA_LOG__LEVEL", "loud", "must be 'debug', 'info', 'warning' or 'error'"),
         ("LINDA_LOG__LEVLE", "info", "did you mean LINDA_LOG__LEVEL?"),
-        ("linda_acount", "1", "did you mean LINDA_ACCOUNT?"),
+        ("linda_acount", "1", "linda_acount is not a setting; did you mean LINDA_ACCOUNT?"),
         ("LINDA_COMMAND_PREFIX", "a b", "without spaces"),
         ("LINDA_DEVICE_NAME", "\x1b[31m" * 20, "\\x1b[31m"),
     ],
@@ -62,6 +73,26 @@ def test_a_file_that_is_no_text() -> None:
 
     with pytest.raises(UsageError):
         load_settings()
+
+
+def test_a_file_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user's .env, for example."""
+    Path(".env").write_text("LINDA_ACCOUNT=default\n")
+
+    def denied(_path: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("linda_bot.settings.dotenv_values", denied)
+    with pytest.raises(UsageError, match=r"\.env cannot be read: Permission denied"):
+        load_settings()
+
+
+def test_a_tilde_means_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In .env no shell replaces it, and a directory named ~ is not what anybody wants."""
+    monkeypatch.setenv("HOME", "/home/somebody")
+    Path(".env").write_text("LINDA_DATA_DIR=~/bot\n")
+
+    assert load_settings().data_dir == Path("/home/somebody/bot")
 
 
 def test_settings_are_frozen() -> None:
