@@ -34,6 +34,7 @@ class FakeFiles:
     def __init__(self, whatsapp: FakeWhatsApp) -> None:
         self._whatsapp = whatsapp
         self.damaged = False
+        self.trouble: Exception | None = None
         self.aside: list[str] = []
 
     @property
@@ -43,6 +44,8 @@ class FakeFiles:
 
     async def look(self) -> SessionLook:
         """Look at the fake."""
+        if self.trouble is not None:
+            raise self.trouble
         return SessionLook(linked=self.store in self._whatsapp.linked, damaged=self.damaged, why="no session yet")
 
     async def set_aside(self, because: str) -> Path | None:

@@ -22,7 +22,7 @@ from linda_bot.connection.events import (
 from linda_bot.connection.lifecycle import Finding, LinkState, next_state
 from linda_bot.connection.policy import Ending, GiveUp, Retry, Rules, StartOver, Tally, decide
 from linda_bot.kernel.bus import EventBus
-from linda_bot.kernel.errors import ExitCode
+from linda_bot.kernel.errors import ExitCode, SessionInaccessibleError
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.whatsapp.events import Connected, MessageReceived
 from linda_bot.whatsapp.port import ClientFactory, LinkRequest, WhatsAppClient
@@ -50,7 +50,7 @@ class SessionFiles(Protocol):
         """Where the client library keeps its store."""
 
     async def look(self) -> SessionLook:
-        """Check the session."""
+        """Check the session; raises SessionInaccessibleError when that is not possible for now."""
 
     async def set_aside(self, because: str) -> Path | None:
         """Move the session out of the way and return where to; None when there was nothing."""
@@ -133,7 +133,12 @@ class Link:
             self._move(Finding.STOPPED, "")
 
     async def _next_attempt(self) -> Ending:
-        self._look = look = await self._files.look()
+        try:
+            self._look = look = await self._files.look()
+        except SessionInaccessibleError as error:
+            if self._state is LinkState.STARTING:
+                raise  # a person is there to mend it; later the bot waits until it mends itself
+            return Ending(Finding.UNREACHABLE, str(error))
         if look.damaged:
             return Ending(Finding.SESSION_DAMAGED, look.why)
         if not look.linked:

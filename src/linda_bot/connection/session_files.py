@@ -49,9 +49,9 @@ class StoredSession:
         )
 
     async def set_aside(self, because: str) -> Path | None:
-        """Move the session to quarantine; its status and history go with it."""
-        await self._book.close()
-        return await asyncio.to_thread(set_aside, self._paths, because)
+        """Move the session to quarantine; its status and history go with it, and are begun anew with what is known."""
+        async with self._book.paused():
+            return await asyncio.to_thread(set_aside, self._paths, because)
 
 
 def enter(book: SessionBook, event: Event) -> None:

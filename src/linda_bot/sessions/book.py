@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 import msgspec
@@ -26,6 +27,7 @@ class SessionBook:
         self._history: list[object] | None = None
         self._entries: list[dict[str, object]] = []
         self._dirty = asyncio.Event()
+        self._disk = asyncio.Lock()
         self._writing: asyncio.Task[None] | None = None
         self._told = False
         try:
@@ -53,6 +55,12 @@ class SessionBook:
         self._entries.append({"timestamp": timestamp(at or utc_now()), "eventType": event_type, **facts})
         self._touch()
 
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Write nothing meanwhile: somebody moves the files."""
+        async with self._disk:
+            yield
+
     async def close(self) -> None:
         """Bring what is left to the disk."""
         if self._writing is not None:
@@ -67,7 +75,8 @@ class SessionBook:
         while self._dirty.is_set():
             self._dirty.clear()
             entries, self._entries = self._entries, []
-            await asyncio.to_thread(self._write, self._status, entries)
+            async with self._disk:
+                await asyncio.to_thread(self._write, self._status, entries)
 
     def _write(self, status: DeviceStatus, entries: list[dict[str, object]]) -> None:
         self._guarded(lambda: save_status(self._paths.device_status, status, self._unknown))

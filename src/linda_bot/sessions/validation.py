@@ -158,6 +158,8 @@ def _read_patiently(store: Path) -> list[dict[str, object]]:
                 time.sleep(_BUSY_PAUSE_S)
             else:
                 raise _inaccessible(store, str(error)) from error
+        except UnicodeDecodeError as error:  # SQLite's complaint quotes damaged text, which Python cannot decode
+            raise _damaged(3, "integrity", "the session's database is damaged (its schema is no text)") from error
 
 
 def _read_devices(store: Path, mode: str) -> list[dict[str, object]]:

@@ -13,7 +13,7 @@ from linda_bot.connection.events import (
     RetryScheduled,
 )
 from linda_bot.connection.lifecycle import LinkState
-from linda_bot.kernel.errors import ExitCode
+from linda_bot.kernel.errors import ExitCode, SessionInaccessibleError
 from linda_bot.whatsapp.events import (
     ClientOutdated,
     Connected,
@@ -311,3 +311,24 @@ async def test_a_slow_taker_does_not_hold_up_the_link() -> None:
         await asyncio.sleep(1)
 
     assert ["one", "two", "three"] == taken
+
+
+async def test_a_full_disk_in_the_middle_is_waited_out() -> None:
+    """A session that cannot be looked at for a while costs a running bot neither its life nor its link."""
+    async with LinkWorld().running() as world:
+        await world.until(LinkState.CONNECTED)
+        world.files.trouble = SessionInaccessibleError("no space")
+        world.whatsapp.running[0].kill()
+        await asyncio.sleep(20)
+        assert world.link.state is LinkState.RECONNECTING
+        world.files.trouble = None
+        await world.until(LinkState.CONNECTED, within_s=60)
+
+
+async def test_a_session_that_cannot_be_looked_at_is_told_at_the_start() -> None:
+    """Somebody is there who can mend it."""
+    world = LinkWorld()
+    world.files.trouble = SessionInaccessibleError("permission denied")
+
+    with pytest.raises(SessionInaccessibleError):
+        await world.link.run()

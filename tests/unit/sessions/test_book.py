@@ -1,5 +1,6 @@
 """The state files, kept as life goes on."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,3 +95,18 @@ def test_times_are_written_in_utc_with_milliseconds() -> None:
     assert moment("2026-02-07T12:00:00") == NOON.replace(microsecond=0)
     assert moment("yesterday") is None
     assert moment(None) is None
+
+
+async def test_nothing_is_written_while_the_files_are_moved(paths: SessionPaths) -> None:
+    """What happens meanwhile is written afterwards."""
+    book = SessionBook(paths)
+    async with book.paused():
+        for number in range(20):
+            book.change(restore_count=number)
+            book.note("connected", number=number)
+            await asyncio.sleep(0.001)
+        assert list(paths.directory.iterdir()) == []
+    await book.close()
+
+    assert load_status(paths.device_status)[0].restore_count == 19
+    assert len(json.loads(paths.history.read_text())) == 20

@@ -261,6 +261,16 @@ def test_an_empty_store_with_a_log_is_kept_as_it_is(paths: SessionPaths) -> None
     assert log.read_bytes() == b"what was written last" * 1000
 
 
+def test_a_schema_that_is_no_text_is_damage(paths: SessionPaths) -> None:
+    """One byte is enough: SQLite quotes it in its complaint, which Python's sqlite3 then cannot decode."""
+    content = paths.store.read_bytes()
+    assert content.count(b"tablewhatsmeow_sessions") == 1
+    paths.store.write_bytes(content.replace(b"tablewhatsmeow_sessions", b"table\xffhatsmeow_sessions"))
+    found = validate(paths)
+
+    assert (found.verdict, found.points[-1].number) == (Verdict.DAMAGED, 3)
+
+
 def test_an_interrupted_transaction_is_rolled_back(paths: SessionPaths) -> None:
     """A store that another program kept with a rollback journal, killed in the middle."""
     subprocess.run([sys.executable, "-c", INTERRUPTED, str(paths.store)], check=True)

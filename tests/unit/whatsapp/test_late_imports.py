@@ -49,6 +49,7 @@ def test_media_and_previews_work_when_they_are_asked_for() -> None:
         + "  'is_image': isinstance(picture, c.Image.Image),\n"
         + "  'is_no_image': isinstance(3, c.Image.Image),\n"
         + "  'jpeg': c.magic.from_buffer(b'\\xff\\xd8\\xff\\xe0', mime=True),\n"
+        + "  'buttons': c.CustomInteractiveMessage.prepare_send.__name__,\n"
         + "  'ffmpeg': c.FFmpeg.__name__ if isinstance(c.FFmpeg, type) else 'late',\n"
         + "}))\n"
     )
@@ -57,6 +58,7 @@ def test_media_and_previews_work_when_they_are_asked_for() -> None:
     assert found["scaled"] == [512, 512]
     assert (found["is_image"], found["is_no_image"]) == (True, False)
     assert found["jpeg"] == "image/jpeg"
+    assert found["buttons"] == "prepare_send"
 
 
 def test_a_machine_without_libmagic_can_run_a_text_bot() -> None:

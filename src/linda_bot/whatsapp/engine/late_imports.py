@@ -22,6 +22,8 @@ LATE_MODULES = frozenset(
         "httpx",
         "linkpreview",
         "magic",  # it also needs libmagic, which is then asked for only when there is a medium to look at
+        "neonize.ext.interactive_message",
+        "neonize.ext.interactive_message.base",
         "neonize.utils.ffmpeg",  # with the next one the reason why asyncio would be loaded
         "neonize.utils.sticker",
         "phonenumbers",
@@ -42,11 +44,14 @@ def put_off(names: frozenset[str] = LATE_MODULES) -> None:
 def real_module(name: str) -> ModuleType:
     """Import a module that was put off, and return it."""
     with _importing:
-        if isinstance(sys.modules.get(name), _LateModule):
-            del sys.modules[name]
-            for finder in sys.meta_path:
-                if isinstance(finder, _LateFinder):
-                    finder.names -= {name}
+        parts = name.split(".")
+        for count in range(1, len(parts) + 1):  # its packages must be real too
+            part = ".".join(parts[:count])
+            if isinstance(sys.modules.get(part), _LateModule):
+                del sys.modules[part]
+                for finder in sys.meta_path:
+                    if isinstance(finder, _LateFinder):
+                        finder.names -= {part}
         return importlib.import_module(name)
 
 
