@@ -359,6 +359,7 @@ async def test_nothing_personal_is_in_the_log(sandbox: Sandbox, linked_bot: BotP
 
     log = (sandbox.directory / "bot" / "logs" / "events.jsonl").read_text()
     assert '"message_received"' in log
+    assert '"session_validated"' in log
     for private in (BOT, FRIEND, "Ann", "secret-word", "2@", "linked_devices", sandbox.registry.open_account(BOT).lid):
         assert private not in log
         assert private not in linked_bot.screen or private == "Ann"

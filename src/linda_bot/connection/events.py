@@ -13,6 +13,13 @@ class LinkStateChanged(Event, frozen=True, kw_only=True):
     because: str
 
 
+class SessionValidated(Event, frozen=True, kw_only=True):
+    """The session's files were checked; the points in order, up to the first that cannot be lived with."""
+
+    verdict: str
+    points: tuple[str, ...]
+
+
 class RestoreStarted(Event, frozen=True, kw_only=True):
     """An existing session is being brought back."""
 

@@ -18,6 +18,7 @@ from linda_bot.connection.events import (
     RestoreStarted,
     RetryScheduled,
     SessionSetAside,
+    SessionValidated,
 )
 from linda_bot.connection.lifecycle import Finding, LinkState, next_state
 from linda_bot.connection.policy import Ending, GiveUp, Retry, Rules, StartOver, Tally, decide
@@ -40,6 +41,9 @@ class SessionLook(NamedTuple):
     """Why there is nothing to restore, or what is damaged."""
     previous_status: str = ""
     last_activity: datetime | None = None
+    verdict: str = ""
+    points: tuple[str, ...] = ()
+    """What was checked, each with its result."""
 
 
 class SessionFiles(Protocol):
@@ -139,6 +143,7 @@ class Link:
             if self._state is LinkState.STARTING:
                 raise  # a person is there to mend it; later the bot waits until it mends itself
             return Ending(Finding.UNREACHABLE, str(error))
+        self._bus.publish(SessionValidated(verdict=look.verdict, points=look.points))
         if look.damaged:
             return Ending(Finding.SESSION_DAMAGED, look.why)
         if not look.linked:

@@ -46,6 +46,11 @@ class StoredSession:
             why=found.why,
             previous_status=self._book.status.restore_status,
             last_activity=self._book.last_activity,
+            verdict=found.verdict,
+            points=tuple(
+                f"{point.number} {point.name}: {'' if point.ok else 'not well, '}{point.reason}"
+                for point in found.points
+            ),
         )
 
     async def set_aside(self, because: str) -> Path | None:

@@ -61,7 +61,9 @@ def run() -> NoReturn:
     try:
         from linda_bot.whatsapp.engine import library, translation  # noqa: F401 (after what they need is put off)
     except Exception as error:  # noqa: BLE001 (whatever it is, the daemon must be told in one line)
-        notices.send(ConnectEnded(error=f"cannot load neonize: {_advice(error)}"))
+        for request in read_requests(requests):
+            notices.send(Failed(id=request.id, error=f"neonize cannot be loaded: {_advice(error)}"))
+            break
         os._exit(1)
     notices.send(
         EngineStarted(
