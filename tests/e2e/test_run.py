@@ -275,7 +275,8 @@ async def test_no_qr_ends_where_the_device_was_removed(
     bot = await start_bot("--no-qr")
 
     assert await bot.exited() == ExitCode.LOGGED_OUT
-    assert "401" in bot.screen
+    assert "WhatsApp logged this device out" in bot.screen
+    assert "session is kept" not in bot.screen
 
 
 async def test_a_damaged_store_is_set_aside(sandbox: Sandbox, start_bot: StartBot, linked_bot: BotProcess) -> None:

@@ -48,6 +48,10 @@ class FakeFiles:
             raise self.trouble
         return SessionLook(linked=self.store in self._whatsapp.linked, damaged=self.damaged, why="no session yet")
 
+    async def still_linked(self) -> bool:
+        """Look at the fake."""
+        return self.store in self._whatsapp.linked
+
     async def set_aside(self, because: str) -> Path | None:
         """Forget the session."""
         self.aside.append(because)

@@ -42,6 +42,7 @@ class Console:
         self._show_numbers = show_numbers
         self._qr_height = 0
         self._ready_before = False
+        self._gave_up = False
 
     def greet(self, account: str, data_dir: Path, *, in_sandbox: bool) -> None:
         """Say what is about to run."""
@@ -94,11 +95,14 @@ class Console:
                 self.say("Connection lost; reconnecting ...", _YELLOW)
             case LinkStateChanged(old=LinkState.TRANSIENT_DISCONNECT, new=LinkState.CONNECTED):
                 self.say("Connected again.", _GREEN)
+            case LinkStateChanged(new=LinkState.STOPPING | LinkState.STOPPED) if self._gave_up:
+                pass  # the last word is what to do
             case LinkStateChanged(new=LinkState.STOPPING):
                 self.say("Stopping ...", _DIM)
             case LinkStateChanged(new=LinkState.STOPPED):
                 self.say("Stopped. The session is kept: start again whenever you like.", _DIM)
             case LinkGaveUp():
+                self._gave_up = True
                 self.say(f"What to do: {event.advice}.", _RED)
             case EngineExited(asked=False):
                 for line in event.last_lines[-3:]:

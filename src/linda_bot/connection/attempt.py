@@ -1,7 +1,7 @@
 """One connection attempt: one engine from its start to its end."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple, assert_never
 
 from linda_bot.connection.lifecycle import Finding
@@ -40,6 +40,7 @@ _SILENT_AFTER = 3
 """Keep-alive failures in a row (each takes about 30 s) after which a link counts as silent."""
 
 _PING_MISSES = 2
+_LOOK_FOR_DEVICE_EVERY_S = 1.0
 _QR_SLACK_S = 15.0
 
 
@@ -69,6 +70,7 @@ class Attempt:
         tell: Callable[[ClientEvent], None],
         on_connected: Callable[[Connected], None],
         on_socket_lost: Callable[[], None],
+        still_linked: Callable[[], Awaitable[bool]],
     ) -> None:
         self._client = client
         self._patience = patience
@@ -77,6 +79,7 @@ class Attempt:
         self._tell = tell
         self._on_connected = on_connected
         self._on_socket_lost = on_socket_lost
+        self._still_linked = still_linked
         self._was_connected = False
         self._heard_at = 0.0
         self._deadline: float | None = None
@@ -86,11 +89,14 @@ class Attempt:
     async def run(self, request: LinkRequest) -> Ending:
         """Start the client and stay with it until it ends or must be ended; the client is gone on return."""
         reading = spawn_task(self._read(), name="engine events")
-        pinging = spawn_task(self._keep_alive(), name="keep-alive")
+        watching = [spawn_task(self._keep_alive(), name="keep-alive")]
+        if self._linked:
+            watching.append(spawn_task(self._watch_device(), name="device watch"))
         try:
             return await self._stay(request)
         finally:
-            pinging.cancel()
+            for task in watching:
+                task.cancel()
             await self._client.stop()
             await reading
 
@@ -190,6 +196,20 @@ class Attempt:
         else:
             because = "the phone belongs to another account than LINDA_ACCOUNT and was unlinked again"
         return self._ending(Finding.WRONG_ACCOUNT, because)
+
+    async def _watch_device(self) -> None:
+        """Notice a logout at the login of which the library tells nothing.
+
+        It deletes the device row first; if that happens before its event pump has looked for the row, the pump waits
+        for ever and hands over no event (goneonize main.go, FetchMe).
+        """
+        linked = True
+        while linked:
+            await asyncio.sleep(_LOOK_FOR_DEVICE_EVERY_S)
+            if self._was_connected:
+                return
+            linked = await self._still_linked()
+        self._found.put_nowait(self._ending(Finding.LOGGED_OUT, why_logged_out(0)))
 
     async def _keep_alive(self) -> None:
         """Ping when nothing else was heard for a while; end the attempt after too many misses in a row."""

@@ -47,7 +47,7 @@ class SessionLook(NamedTuple):
 
 
 class SessionFiles(Protocol):
-    """What the link asks of the session's files; nothing of it is called while an engine runs."""
+    """What the link asks of the session's files; while an engine runs, only `still_linked`."""
 
     @property
     def store(self) -> Path:
@@ -55,6 +55,9 @@ class SessionFiles(Protocol):
 
     async def look(self) -> SessionLook:
         """Check the session; raises SessionInaccessibleError when that is not possible for now."""
+
+    async def still_linked(self) -> bool:
+        """Return whether the store still holds a device; safe while an engine has it open."""
 
     async def set_aside(self, because: str) -> Path | None:
         """Move the session out of the way and return where to; None when there was nothing."""
@@ -186,6 +189,7 @@ class Link:
             tell=self._bus.publish,
             on_connected=self._on_connected,
             on_socket_lost=self._on_socket_lost,
+            still_linked=self._files.still_linked,
         )
         self._hand_over_messages_of(client)
         request = LinkRequest(

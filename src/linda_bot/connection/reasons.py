@@ -41,7 +41,7 @@ def judge_connect_error(error: str) -> tuple[Finding, str]:
 
 def why_logged_out(code: int) -> str:
     """Say why a device was logged out; codes: whatsmeow types/events/events.go (ConnectFailureReason)."""
-    return _LOGOUTS.get(code, "WhatsApp logged this device out")
+    return _LOGOUTS.get(code, "WhatsApp logged this device out: it was removed on the phone, or WhatsApp dropped it")
 
 
 def why_round_ended(outcome: str) -> str:

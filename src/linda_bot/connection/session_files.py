@@ -19,7 +19,7 @@ from linda_bot.sessions.book import SessionBook
 from linda_bot.sessions.device_status import timestamp
 from linda_bot.sessions.paths import SessionPaths
 from linda_bot.sessions.quarantine import set_aside
-from linda_bot.sessions.validation import Verdict, validate
+from linda_bot.sessions.validation import Verdict, has_device, validate
 
 
 class StoredSession:
@@ -52,6 +52,10 @@ class StoredSession:
                 for point in found.points
             ),
         )
+
+    async def still_linked(self) -> bool:
+        """Look for the device row only."""
+        return await asyncio.to_thread(has_device, self._paths.store)
 
     async def set_aside(self, because: str) -> Path | None:
         """Move the session to quarantine; its status and history go with it, and are begun anew with what is known."""

@@ -6,15 +6,20 @@ Only to be run while no engine has the store open. Lengths and columns: whatsmeo
 import os
 import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from linda_bot.kernel.errors import SessionInaccessibleError
 from linda_bot.kernel.files import UnreadableFileError
 from linda_bot.sessions.device_status import load_status
 from linda_bot.sessions.paths import SessionPaths
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _HEADER = b"SQLite format 3\x00"
 _BUSY_TRIES, _BUSY_PAUSE_S = 5, 0.2
@@ -96,6 +101,20 @@ def validate(paths: SessionPaths) -> Validation:
     return Validation(Verdict.RESTORABLE, tuple(points), number)
 
 
+def has_device(store: Path) -> bool:
+    """Return whether a store still holds a linked device, also while an engine has it open.
+
+    A store that cannot be read just now counts as linked: that says nothing against it.
+    """
+    import sqlite3
+
+    try:
+        with _opened(store, "ro") as database:
+            return bool(database.execute("SELECT count(*) FROM whatsmeow_device").fetchone()[0])
+    except (sqlite3.Error, UnicodeDecodeError):
+        return True
+
+
 def _check_directory(directory: Path) -> Point:
     name = "session directory"
     try:
@@ -163,12 +182,7 @@ def _read_patiently(store: Path) -> list[dict[str, object]]:
 
 
 def _read_devices(store: Path, mode: str) -> list[dict[str, object]]:
-    import sqlite3
-
-    # Not `immutable`: what a crash left in the write-ahead log must be read too.
-    database = sqlite3.connect(f"file:{quote(str(store.absolute()))}?mode={mode}", uri=True, timeout=1)
-    try:
-        database.row_factory = sqlite3.Row
+    with _opened(store, mode) as database:
         verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             raise _damaged(3, "integrity", f"the session's database is damaged ({verdict})")
@@ -176,6 +190,17 @@ def _read_devices(store: Path, mode: str) -> list[dict[str, object]]:
         if not tables:
             return []
         return [dict(row) for row in database.execute("SELECT * FROM whatsmeow_device")]
+
+
+@contextmanager
+def _opened(store: Path, mode: str) -> "Iterator[sqlite3.Connection]":
+    import sqlite3
+
+    # Not `immutable`: what a crash left in the write-ahead log must be read too.
+    database = sqlite3.connect(f"file:{quote(str(store.absolute()))}?mode={mode}", uri=True, timeout=1)
+    try:
+        database.row_factory = sqlite3.Row
+        yield database
     finally:
         database.close()
 

@@ -19,6 +19,7 @@ from linda_bot.whatsapp.events import (
     Connected,
     ConnectEnded,
     Disconnected,
+    EngineStarted,
     KeepAliveTimedOut,
     LoggedOut,
     MessageReceived,
@@ -332,3 +333,17 @@ async def test_a_session_that_cannot_be_looked_at_is_told_at_the_start() -> None
 
     with pytest.raises(SessionInaccessibleError):
         await world.link.run()
+
+
+async def test_a_logout_that_the_library_keeps_to_itself_is_noticed() -> None:
+    """The device row is gone and no event comes: within seconds a new code is shown, not after the login's deadline."""
+    world = LinkWorld()
+    world.whatsapp.login_answer = EngineStarted(pid=1, library_version="fake", import_ms=0)  # tells nothing
+    async with world.running():
+        await asyncio.sleep(2)
+        world.whatsapp.linked.clear()
+        while not world.told(QrIssued):
+            await asyncio.sleep(0.1)
+        assert asyncio.get_running_loop().time() < 5
+
+    assert 1 == len(world.files.aside)

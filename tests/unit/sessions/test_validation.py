@@ -15,7 +15,7 @@ from linda_bot.kernel.errors import SessionInaccessibleError
 from linda_bot.sessions.device_status import DeviceStatus, save_status
 from linda_bot.sessions.paths import SessionPaths
 from linda_bot.sessions.quarantine import set_aside
-from linda_bot.sessions.validation import Verdict, validate
+from linda_bot.sessions.validation import Verdict, has_device, validate
 
 NUMBER = "971505760056"
 KEYS = {
@@ -322,3 +322,16 @@ def test_setting_aside_keeps_everything_but_the_locks(paths: SessionPaths) -> No
     assert {entry.name for entry in paths.directory.iterdir()} == {"session.lock", "made-in-sandbox"}
     assert place.stat().st_mode & 0o777 == 0o700
     assert set_aside(paths, "again") is None
+
+
+def test_the_device_can_be_looked_for_while_the_store_is_in_use(paths: SessionPaths) -> None:
+    """A writer in the middle of its work is neither disturbed nor waited for; what cannot be read counts as linked."""
+    assert has_device(paths.store)
+    with closing(sqlite3.connect(paths.store, isolation_level=None)) as engine:
+        engine.execute("BEGIN IMMEDIATE")
+        engine.execute("DELETE FROM whatsmeow_device")
+        assert has_device(paths.store)
+        engine.execute("COMMIT")
+        assert not has_device(paths.store)
+    paths.store.write_bytes(b"no database")
+    assert has_device(paths.store)
