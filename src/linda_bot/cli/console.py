@@ -43,6 +43,7 @@ class Console:
         self._qr_height = 0
         self._ready_before = False
         self._gave_up = False
+        self._has_session = False
 
     def greet(self, account: str, data_dir: Path, *, in_sandbox: bool) -> None:
         """Say what is about to run."""
@@ -60,6 +61,7 @@ class Console:
         """Tell a person about an event, if it is one that people care about."""
         match event:
             case RestoreStarted():
+                self._has_session = True
                 self.say("Existing session found.", _BOLD)
                 self.say(f"  Attempt {event.attempt} of {event.attempts}")
                 self.say(f"  Previous status: {event.previous_status}, last activity: {ago(event.last_activity)}")
@@ -80,6 +82,7 @@ class Console:
             case PairSucceeded():
                 self.say(f"  The phone linked this device ({self._number(event.number)}); logging in ...")
             case LinkingCompleted():
+                self._has_session = True
                 self.say("  DEVICE LINKED", _GREEN)
                 self._listening()
             case AttemptFailed(finding=Finding.SESSION_MISSING):
@@ -88,7 +91,8 @@ class Console:
                 self.say(_sentence(printable(event.because)), _YELLOW)
             case RetryScheduled():
                 tries = f", attempt {event.attempt} of {event.attempts}" if event.attempt else ""
-                self.say(f"  The session is untouched. Next try in {span(event.in_s)}{tries}.")
+                untouched = "The session is untouched. " if self._has_session else ""
+                self.say(f"  {untouched}Next try in {span(event.in_s)}{tries}.")
             case SessionSetAside():
                 self.say(f"The old session was set aside, not deleted: {event.to}", _YELLOW)
             case LinkStateChanged(new=LinkState.TRANSIENT_DISCONNECT):
@@ -100,7 +104,8 @@ class Console:
             case LinkStateChanged(new=LinkState.STOPPING):
                 self.say("Stopping ...", _DIM)
             case LinkStateChanged(new=LinkState.STOPPED):
-                self.say("Stopped. The session is kept: start again whenever you like.", _DIM)
+                kept = " The session is kept: start again whenever you like." if self._has_session else ""
+                self.say(f"Stopped.{kept}", _DIM)
             case LinkGaveUp():
                 self._gave_up = True
                 self.say(f"What to do: {event.advice}.", _RED)
@@ -115,6 +120,7 @@ class Console:
                 pass
 
     def _linking(self, event: LinkingStarted) -> None:
+        self._has_session = False
         if event.round == 1:
             self.say(f"Linking is needed: {event.why}.", _BOLD)
             self.say("  Asking WhatsApp for a QR code ...")

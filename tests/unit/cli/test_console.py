@@ -70,9 +70,12 @@ def test_an_end_says_what_to_do() -> None:
 
 def test_a_retry_says_when_and_that_nothing_is_lost() -> None:
     """Also how many are left."""
-    text = told(RetryScheduled(in_s=120, attempt=5, attempts=10, because="x"))
+    retry = RetryScheduled(in_s=120, attempt=5, attempts=10, because="x")
+    restoring = RestoreStarted(attempt=1, attempts=3, previous_status="ready", last_activity=None)
 
-    assert text == "  The session is untouched. Next try in 2 minutes, attempt 5 of 10.\n"
+    last = told(restoring, retry).splitlines()[-1]
+    assert last == "  The session is untouched. Next try in 2 minutes, attempt 5 of 10."
+    assert told(retry) == "  Next try in 2 minutes, attempt 5 of 10.\n"
 
 
 def test_a_dead_engine_shows_its_last_words() -> None:
