@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from linda_bot.whatsapp.spawn import ENGINE_COMMAND, EngineProcess, spawn_engine
+from linda_bot.whatsapp.spawn import ENGINE_COMMAND, EngineProcess, end_if_ours, spawn_engine
 
 SANDBOX_ENGINE_COMMAND = (sys.executable, "-m", "linda_bot.sandbox.engine")
 SANDBOX_ENVIRONMENT_FILE = "engine.env"
@@ -35,7 +35,7 @@ def start_engine_ahead(arguments: list[str]) -> EngineChoice:
         return choice  # it is tried again, and told, when the client starts
 
     def quit_at_once(_signal: int, _frame: object) -> None:
-        os.kill(process.pid, signal.SIGKILL)
+        end_if_ours(process)
         os._exit(0)
 
     signal.signal(signal.SIGINT, quit_at_once)

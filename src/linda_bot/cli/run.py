@@ -2,9 +2,6 @@
 
 import argparse
 import asyncio
-import contextlib
-import os
-import signal
 import sys
 import time
 
@@ -15,6 +12,7 @@ from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.events import Event
 from linda_bot.settings import load_settings
 from linda_bot.whatsapp.events import QrIssued
+from linda_bot.whatsapp.spawn import end_if_ours
 
 
 def run(options: argparse.Namespace) -> int:
@@ -23,9 +21,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         return asyncio.run(_run(options, ahead))
     finally:
-        if ahead.process is not None:  # when nothing came of the run; else it is long gone
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(ahead.process.pid, signal.SIGKILL)
+        if ahead.process is not None:
+            end_if_ours(ahead.process)  # when nothing came of the run
 
 
 async def _run(options: argparse.Namespace, ahead: EngineChoice) -> int:

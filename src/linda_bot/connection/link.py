@@ -231,8 +231,7 @@ class Link:
             self._bus.publish(RestoreCompleted(attempt=attempt, duration_ms=duration_ms, number=self._number))
 
     def _on_socket_lost(self) -> None:
-        if self.connected_for() >= STABLE_AFTER_S:
-            self._tally = Tally()
+        self._forgive_if_stable()
         self._online.clear()
         self._move(Finding.SOCKET_LOST, "the connection was lost; the client library tries again")
 
@@ -241,8 +240,7 @@ class Link:
         self._bus.publish(AttemptFailed(finding=ending.finding, because=ending.because))
         if ending.finding is Finding.SESSION_MISSING:
             return self._give_up(GiveUp(ExitCode.LINKING_NEEDED, "run `linda-bot run` without --no-qr"), ending.because)
-        if self.connected_for() >= STABLE_AFTER_S:
-            self._tally = Tally()
+        self._forgive_if_stable()
         decision = decide(ending, self._tally, self._plan.rules)
         self._move(ending.finding, ending.because)
         match decision:
@@ -255,6 +253,10 @@ class Link:
                 self._tally = decision.tally
                 await self._wait_for_retry(decision, ending.because)
         return None
+
+    def _forgive_if_stable(self) -> None:
+        if self.connected_for() >= STABLE_AFTER_S:
+            self._tally = Tally()
 
     def _give_up(self, decision: GiveUp, because: str) -> ExitCode:
         self._bus.publish(LinkGaveUp(exit_code=decision.code, because=because, advice=decision.advice))

@@ -15,7 +15,7 @@ from linda_bot.kernel.tasks import spawn_task
 from linda_bot.whatsapp.events import ClientEvent, EngineExited, EnginePrinted, MessageReceived
 from linda_bot.whatsapp.outcomes import request_error
 from linda_bot.whatsapp.port import ClientError, LinkRequest, NoAnswerError, NotSentError, SentMessage
-from linda_bot.whatsapp.spawn import ENGINE_COMMAND, EngineProcess, spawn_engine
+from linda_bot.whatsapp.spawn import ENGINE_COMMAND, EngineProcess, end_if_ours, spawn_engine
 from linda_bot.whatsapp.wire import (
     FRAME_HEADER,
     MAX_FRAME_BYTES,
@@ -271,8 +271,7 @@ class EngineClient:
         raise AssertionError
 
     def _discard(self, process: EngineProcess) -> None:
-        os.kill(process.pid, signal.SIGKILL)
-        os.waitpid(process.pid, 0)
+        end_if_ours(process)
         for descriptor in (process.requests, process.notices, process.stderr):
             os.close(descriptor)
         self._tell_end(-signal.SIGKILL)

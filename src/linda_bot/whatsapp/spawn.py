@@ -1,6 +1,7 @@
 """Starting an engine process, with as few imports as possible: it is the first thing that a restart waits for."""
 
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -15,6 +16,20 @@ class EngineProcess(NamedTuple):
     requests: int
     notices: int
     stderr: int
+
+
+def end_if_ours(process: EngineProcess) -> None:
+    """Kill an engine that nobody has collected yet.
+
+    The number of one that was collected may belong to somebody else by now; that of a child that was not, cannot.
+    """
+    try:
+        ended, _ = os.waitpid(process.pid, os.WNOHANG)
+        if not ended:
+            os.kill(process.pid, signal.SIGKILL)
+            os.waitpid(process.pid, 0)
+    except ChildProcessError:
+        return
 
 
 def spawn_engine(

@@ -1,5 +1,8 @@
 """The adapter on engines that are not well."""
 
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +11,7 @@ import pytest
 from linda_bot.whatsapp.adapter import EngineClient
 from linda_bot.whatsapp.events import EngineExited, EnginePrinted
 from linda_bot.whatsapp.port import ClientError, LinkRequest
+from linda_bot.whatsapp.spawn import EngineProcess, end_if_ours, spawn_engine
 
 
 def engine(code: str) -> tuple[str, ...]:
@@ -44,6 +48,32 @@ async def test_a_library_that_cannot_be_loaded(tmp_path: Path, fault: str, said:
     assert "\n" not in str(caught.value)
     await client.stop()
     assert (await end_of(client))[1] == []
+
+
+def test_an_engine_that_was_not_used_is_killed_and_collected() -> None:
+    """Once; its number is free for others then."""
+    process = spawn_engine(engine("import time; time.sleep(60)"))
+    end_if_ours(process)
+
+    with pytest.raises(ChildProcessError):
+        os.waitpid(process.pid, os.WNOHANG)
+    for descriptor in process[1:]:
+        os.close(descriptor)
+
+
+def test_a_number_that_is_no_child_of_ours_is_left_alone() -> None:
+    """After a collected engine it may belong to anybody; here to a grandchild, which lives on."""
+    code = (
+        "import subprocess as s\n"
+        "print(s.Popen(['sleep', '60'], stdin=s.DEVNULL, stdout=s.DEVNULL, stderr=s.DEVNULL).pid)"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    stranger = int(done.stdout)
+    try:
+        end_if_ours(EngineProcess(stranger, -1, -1, -1))
+        os.kill(stranger, 0)  # raises ProcessLookupError if it is gone
+    finally:
+        os.kill(stranger, signal.SIGKILL)
 
 
 async def test_an_engine_that_cannot_be_started(tmp_path: Path) -> None:
