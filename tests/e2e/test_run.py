@@ -173,6 +173,25 @@ async def test_a_signal_ends_it_in_every_phase(
     assert engines_of(sandbox.environment["LINDA_SANDBOX_ROOT"]) == []
 
 
+async def test_a_signal_ends_a_restore_that_hangs(
+    sandbox: Sandbox, start_bot: StartBot, linked_bot: BotProcess
+) -> None:
+    """A linked session and a server that accepts and never answers: exit code 0 within 5 s, the link kept."""
+    await linked_bot.stop()
+    sandbox.front.black_hole = True
+    bot = await start_bot()
+    await bot.wait_for("Connecting to WhatsApp")
+    await asyncio.sleep(0.5)  # until the dial hangs
+    before = time.monotonic()
+
+    assert await bot.stop(signal.SIGINT) == ExitCode.OK
+    assert time.monotonic() - before < 5
+    assert engines_of(sandbox.environment["LINDA_SANDBOX_ROOT"]) == []
+    sandbox.front.black_hole = False
+    await (await start_bot()).ready()
+    assert sandbox.phone(BOT).pairings == 1
+
+
 async def test_a_second_signal_ends_it_at_once(sandbox: Sandbox, start_bot: StartBot, linked_bot: BotProcess) -> None:
     """Whoever presses Ctrl+C twice does not wait; the session survives that too."""
     linked_bot.send_signal(signal.SIGINT)

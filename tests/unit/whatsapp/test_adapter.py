@@ -30,6 +30,14 @@ async def end_of(client: EngineClient) -> tuple[EngineExited, list[str]]:
     raise AssertionError
 
 
+async def failed_start(code: str, directory: Path) -> tuple[EngineExited, list[str]]:
+    """Start an engine that cannot answer, and return how it ended and what it printed."""
+    client = EngineClient(engine(code))
+    with pytest.raises(ClientError):
+        await client.start(LinkRequest(store=directory / "session.db"))
+    return await end_of(client)
+
+
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
@@ -89,10 +97,7 @@ async def test_an_engine_that_cannot_be_started(tmp_path: Path) -> None:
 async def test_the_last_words_of_a_crash_are_kept(tmp_path: Path) -> None:
     """A Go panic is printed on stderr, without warning and without an end of line."""
     code = "import os, sys; sys.stderr.write('panic: oh no\\n\\x1b[1mgoroutine 1'); sys.stderr.flush(); os.abort()"
-    client = EngineClient(engine(code))
-    with pytest.raises(ClientError):
-        await client.start(LinkRequest(store=tmp_path / "session.db"))
-    end, printed = await end_of(client)
+    end, printed = await failed_start(code, tmp_path)
 
     assert (end.code, end.asked) == (-6, False)
     assert end.last_lines == ("panic: oh no", "\x1b[1mgoroutine 1")
@@ -102,10 +107,7 @@ async def test_the_last_words_of_a_crash_are_kept(tmp_path: Path) -> None:
 async def test_an_engine_that_talks_nonsense_is_ended(tmp_path: Path) -> None:
     """What follows could not be understood either."""
     code = "import os, time; os.write(1, b'\\x00\\x00\\x00\\x04abcd'); time.sleep(60)"
-    client = EngineClient(engine(code))
-    with pytest.raises(ClientError):
-        await client.start(LinkRequest(store=tmp_path / "session.db"))
-    end, printed = await end_of(client)
+    end, printed = await failed_start(code, tmp_path)
 
     assert end.code == -9
     assert "no message" in printed[0]
@@ -129,10 +131,7 @@ async def test_an_engine_that_does_not_listen_is_killed(tmp_path: Path) -> None:
 async def test_a_very_long_line_is_cut(tmp_path: Path) -> None:
     """A line without an end does not fill the memory."""
     code = "import os, sys; os.write(2, b'x' * 300_000); sys.exit(3)"
-    client = EngineClient(engine(code))
-    with pytest.raises(ClientError):
-        await client.start(LinkRequest(store=tmp_path / "session.db"))
-    end, printed = await end_of(client)
+    end, printed = await failed_start(code, tmp_path)
 
     assert end.code == 3
     assert max(len(line) for line in printed) <= 4000
