@@ -3,13 +3,15 @@
 import asyncio
 import importlib
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import NamedTuple, TextIO
 
 from linda_bot.connection.attempt import Patience
+from linda_bot.connection.keeper import BackupKeeper, Timing
 from linda_bot.connection.link import Link, Plan
 from linda_bot.connection.policy import Rules
+from linda_bot.connection.restore_watch import RestoreWatch
 from linda_bot.connection.session_files import StoredSession, enter
 from linda_bot.kernel.bus import EventBus, Subscription, deliver, listen
 from linda_bot.kernel.errors import ExitCode, UsageError
@@ -22,9 +24,14 @@ from linda_bot.messaging.dispatcher import Dispatcher
 from linda_bot.messaging.loading import load_router
 from linda_bot.messaging.router import Router
 from linda_bot.messaging.sending import Sender
+from linda_bot.sessions.backup_process import BackupProcess
 from linda_bot.sessions.book import SessionBook
+from linda_bot.sessions.catalogue import all_backups
 from linda_bot.sessions.lock import acquire_lock
 from linda_bot.sessions.paths import SessionPaths
+from linda_bot.sessions.snapshot_job import Job as BackupJob
+from linda_bot.sessions.snapshot_job import Outcome
+from linda_bot.sessions.vault import Vault, open_vault
 from linda_bot.settings import Settings
 from linda_bot.whatsapp.adapter import EngineClient
 from linda_bot.whatsapp.events import MessageReceived
@@ -34,6 +41,7 @@ _FIRST_CODE_S = 60.0
 _INBOX_DEPTH = 2000
 _FINISH_WITHIN_S = 1.0
 _STOP_WITHIN_S = 3.5
+_LAST_BACKUP_WITHIN_S = 3.0
 
 
 class Job(NamedTuple):
@@ -57,6 +65,8 @@ async def run_bot(job: Job, show: Callable[[Event], None], log_stream: TextIO | 
     routers = [load_router(settings.handlers)] if settings.handlers else []
     paths = SessionPaths(settings.data_dir.absolute(), settings.account)
     make_private_dir(paths.directory)
+    key = settings.backup.key
+    vault = open_vault(settings.backup.key_file, key.get_secret_value() if key else None)
     async with AsyncExitStack() as closing:
         lock = await acquire_lock(paths)
         closing.callback(lock.release)
@@ -72,11 +82,21 @@ async def run_bot(job: Job, show: Callable[[Event], None], log_stream: TextIO | 
         async def take(message: MessageReceived) -> None:
             await dispatcher.take(message)
 
-        link = Link(_plan(job, paths), StoredSession(paths, book), engines.make_client, bus, take)
-        sender = Sender(link.client, bus)
+        session = StoredSession(paths, book, vault, in_sandbox=job.in_sandbox)
+        link = Link(_plan(job, paths), session, engines.make_client, bus, take)
+        watch = RestoreWatch(paths, bus, link.client)
+        keeper = _keeper(settings, paths, vault, bus)
+        sender = Sender(watch.client, bus)
         dispatcher = _dispatcher(settings, routers, link, sender, bus)
         closing.push_async_callback(dispatcher.close)
         stop = await closing.enter_async_context(stop_signals(engines.abandon))
+        closing.push_async_callback(session.close)
+        for name, work in (
+            ("restore watch", watch.run()),
+            ("session marks", session.keep_marking()),
+            ("backups", keeper.run()),
+        ):
+            await closing.enter_async_context(_beside(name, work))
         running = spawn_task(link.run(), name="link")
         closing.push_async_callback(_end, running)
         # The link has begun; what it does not need is imported while the engine connects.
@@ -89,6 +109,7 @@ async def run_bot(job: Job, show: Callable[[Event], None], log_stream: TextIO | 
         link.stop_asked()
         await dispatcher.finish(within_s=_FINISH_WITHIN_S)  # answers can be sent for as long as the link is up
         await _end(running)
+        await keeper.at_the_end(within_s=_LAST_BACKUP_WITHIN_S)
         return ExitCode.OK
 
 
@@ -103,6 +124,18 @@ async def _end(running: asyncio.Task[ExitCode]) -> None:
     """Cancel the link and wait until its engine is gone."""
     running.cancel()
     await asyncio.wait({running}, timeout=_STOP_WITHIN_S)
+
+
+@asynccontextmanager
+async def _beside(name: str, work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Have something done that ends with the block; its failure is a bug, which the end of the block tells."""
+    task = spawn_task(work, name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 @asynccontextmanager
@@ -153,6 +186,23 @@ def _dispatcher(settings: Settings, routers: list[Router], link: Link, sender: S
     builtin = builtin_router(settings.command_prefix, status, lambda: (*routers, builtin))
     dispatcher = Dispatcher([*routers, builtin], settings.command_prefix, sender.send_text, bus)
     return dispatcher
+
+
+def _keeper(settings: Settings, paths: SessionPaths, vault: Vault | None, bus: EventBus) -> BackupKeeper:
+    async def make(reason: str) -> Outcome:
+        keys = vault.keys if vault else ()
+        process = BackupProcess(
+            BackupJob(str(paths.data_dir), paths.account, reason, keep=settings.backup.keep, keys=keys)
+        )
+        try:
+            return await asyncio.to_thread(process.outcome)
+        except asyncio.CancelledError:
+            process.kill()
+            raise
+
+    newest = next(iter(all_backups(paths)), None)
+    timing = Timing(after_stable=settings.backup.after_stable, every=settings.backup.every)
+    return BackupKeeper(timing, make, bus, newest_made_at=newest.manifest.created if newest else None)
 
 
 def _plan(job: Job, paths: SessionPaths) -> Plan:

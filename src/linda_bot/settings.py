@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from linda_bot.kernel.errors import UsageError
@@ -44,11 +44,11 @@ def _prefix(value: str) -> str:
     return value
 
 
-def _data_dir(value: Path) -> Path:
+def _path(value: Path) -> Path:
     try:
         return value.expanduser()  # in .env no shell does it
     except RuntimeError:
-        message = "must be a directory; there is no such home directory"
+        message = "must be a path; there is no such home directory"
         raise ValueError(message) from None
 
 
@@ -92,6 +92,16 @@ class ReplacedSettings(_Group):
     wait: Seconds = 30
 
 
+class BackupSettings(_Group):
+    """Verified copies of the session."""
+
+    keep: int = Field(default=5, ge=1, le=1000)
+    after_stable: Seconds = 60
+    every: SomeSeconds = 21600
+    key_file: Annotated[Path, AfterValidator(_path)] | None = None
+    key: SecretStr | None = None
+
+
 class LogSettings(_Group):
     """The event log."""
 
@@ -108,7 +118,7 @@ class Settings(BaseSettings):
     )
 
     account: Annotated[str, AfterValidator(_account)] = "default"
-    data_dir: Annotated[Path, AfterValidator(_data_dir)] = Path()
+    data_dir: Annotated[Path, AfterValidator(_path)] = Path()
     device_name: str = Field(default="Linda Bot", min_length=1, max_length=50)
     handlers: str | None = None
     command_prefix: Annotated[str, AfterValidator(_prefix)] = "!"
@@ -117,6 +127,7 @@ class Settings(BaseSettings):
     keep_alive: KeepAliveSettings = KeepAliveSettings()
     link: LinkSettings = LinkSettings()
     replaced: ReplacedSettings = ReplacedSettings()
+    backup: BackupSettings = BackupSettings()
     log: LogSettings = LogSettings()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import shutil
 import signal
 import sqlite3
 import time
@@ -298,15 +299,24 @@ async def test_no_qr_ends_where_the_device_was_removed(
     assert "session is kept" not in bot.screen
 
 
-async def test_a_damaged_store_is_set_aside(sandbox: Sandbox, start_bot: StartBot, linked_bot: BotProcess) -> None:
-    """What was found is kept, a code is shown."""
+@pytest.mark.parametrize("with_backup", [True, False])
+async def test_a_damaged_store_is_set_aside(
+    sandbox: Sandbox, start_bot: StartBot, linked_bot: BotProcess, *, with_backup: bool
+) -> None:
+    """What was found is kept; a backup takes its place, a code is shown where there is none."""
     await linked_bot.stop()
+    if not with_backup:
+        shutil.rmtree(sandbox.directory / "bot" / ".session-cache" / "backup-default-001")
     for side in ("session.db-wal", "session.db-shm"):
         (session_dir(sandbox) / side).unlink(missing_ok=True)
     (session_dir(sandbox) / "session.db").write_bytes(b"this was a session once" * 100)
-    bot = await start_bot(LINDA_RESTORE__DELAY="0.1")
-    await bot.qr_text()
+    bot = await start_bot()
+    if with_backup:
+        await bot.ready()
+    else:
+        await bot.qr_text()
 
+    assert sandbox.phone(BOT).pairings == 1
     (place,) = (sandbox.directory / "bot" / ".session-cache").glob("quarantine-*")
     assert (place / "session.db").read_bytes().startswith(b"this was a session once")
 

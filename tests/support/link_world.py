@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from linda_bot.connection.attempt import Patience
 from linda_bot.connection.lifecycle import LinkState
-from linda_bot.connection.link import Link, Plan, SessionLook
+from linda_bot.connection.link import Link, Plan
 from linda_bot.connection.policy import Rules
+from linda_bot.connection.session import PutBack, SessionLook
 from linda_bot.kernel.bus import EventBus, Subscription
 from linda_bot.kernel.errors import ExitCode
 from linda_bot.kernel.events import Event
@@ -36,6 +38,10 @@ class FakeFiles:
         self.damaged = False
         self.trouble: Exception | None = None
         self.aside: list[str] = []
+        self.backups: list[str] = []
+        """The backups that can be put back, newest first; each is used once until a login."""
+        self.retired: list[str] = []
+        self.proofs = 0
 
     @property
     def store(self) -> Path:
@@ -58,6 +64,23 @@ class FakeFiles:
         self._whatsapp.linked.pop(self.store, None)
         self.damaged = False
         return Path("quarantine")
+
+    async def recover(self, because: str) -> PutBack:
+        """Put the next backup back."""
+        if not self.backups:
+            return PutBack(passed_over=("backup-default-001: its copy is damaged",) if self.retired else ())
+        self.damaged = False
+        self._whatsapp.linked[self.store] = NUMBER
+        return PutBack(self.backups.pop(0), datetime.now(UTC), Path("quarantine"))
+
+    async def retire(self, because: str) -> None:
+        """Forget the backups."""
+        self.retired.append(because)
+        self.backups.clear()
+
+    def proved(self) -> None:
+        """Count the logins."""
+        self.proofs += 1
 
 
 class LinkWorld:

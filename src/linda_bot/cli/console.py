@@ -4,6 +4,7 @@ import math
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TextIO
@@ -12,15 +13,21 @@ from linda_bot import __version__
 from linda_bot.cli.qr import qr_lines
 from linda_bot.connection.events import (
     AttemptFailed,
+    BackupFailed,
     LinkGaveUp,
     LinkingCompleted,
     LinkingStarted,
     LinkStateChanged,
     RestoreAuthenticated,
     RestoreCompleted,
+    RestoreGaveUp,
+    RestoreJudged,
     RestoreStarted,
     RetryScheduled,
-    SessionSetAside,
+    SessionBackedUp,
+    SessionQuarantined,
+    SessionRestored,
+    SessionWentBack,
 )
 from linda_bot.connection.lifecycle import Finding, LinkState
 from linda_bot.kernel.events import Event
@@ -28,6 +35,7 @@ from linda_bot.kernel.masking import mask_number, printable
 from linda_bot.messaging.events import HandlerFailed, SendFailed
 from linda_bot.whatsapp.events import EngineExited, PairSucceeded, QrIssued, QrRoundEnded
 
+_SHOWN_BACKUPS = 5
 _BOLD, _DIM, _GREEN, _YELLOW, _RED, _RESET = (f"\x1b[{code}m" for code in (1, 2, 32, 33, 31, 0))
 
 
@@ -93,8 +101,24 @@ class Console:
                 tries = f", attempt {event.attempt} of {event.attempts}" if event.attempt else ""
                 untouched = "The session is untouched. " if self._has_session else ""
                 self.say(f"  {untouched}Next try in {span(event.in_s)}{tries}.")
-            case SessionSetAside():
+            case SessionQuarantined():
                 self.say(f"The old session was set aside, not deleted: {event.to}", _YELLOW)
+            case SessionRestored():
+                self._passed_over(event.passed_over)
+                self.say(f"The backup {event.backup} was put back; it was made {ago(event.made_at)}.", _GREEN)
+            case RestoreGaveUp():
+                self._passed_over(event.passed_over)
+                self.say("No backup can be used.", _YELLOW)
+            case SessionWentBack():
+                self.say(
+                    f"{_sentence(event.because)} New Signal sessions are begun, so that no answer is lost.", _YELLOW
+                )
+            case RestoreJudged():
+                self._judged(event)
+            case SessionBackedUp():
+                self.say(f"  Backup {event.backup} made ({event.reason.replace('_', ' ')}).", _DIM)
+            case BackupFailed():
+                self.say(_sentence(printable(event.error)), _YELLOW)
             case LinkStateChanged(new=LinkState.TRANSIENT_DISCONNECT):
                 self.say("Connection lost; reconnecting ...", _YELLOW)
             case LinkStateChanged(old=LinkState.TRANSIENT_DISCONNECT, new=LinkState.CONNECTED):
@@ -118,6 +142,16 @@ class Console:
                 self.say(f"An answer was not sent ({event.outcome}): {printable(event.error)}", _RED)
             case _:
                 pass
+
+    def _passed_over(self, backups: Sequence[str]) -> None:
+        for line in backups[:_SHOWN_BACKUPS]:
+            self.say(f"  Not used: {printable(line)}", _DIM)
+
+    def _judged(self, event: RestoreJudged) -> None:
+        style = _GREEN if event.verdict == "restored" else _YELLOW
+        lost = f", {event.pending} could not be read" if event.pending else ""
+        again = f", {event.recovered} of them at the second try" if event.recovered else ""
+        self.say(f"The restored session: {event.verdict} ({event.received} messages received{again}{lost}).", style)
 
     def _linking(self, event: LinkingStarted) -> None:
         self._has_session = False

@@ -76,11 +76,68 @@ class RetryScheduled(Event, frozen=True, kw_only=True):
     because: str
 
 
-class SessionSetAside(Event, frozen=True, kw_only=True):
-    """The session's files were moved out of the way, not deleted."""
+class SessionQuarantined(Event, frozen=True, kw_only=True):
+    """The session's files, or only its store, were moved out of the way, not deleted."""
 
     to: str
     because: str
+
+
+class SessionRestored(Event, frozen=True, kw_only=True):
+    """A backup was put in the store's place; what was sent and received since then is not in it."""
+
+    backup: str
+    made_at: datetime
+    because: str
+    passed_over: tuple[str, ...]
+    """Newer backups that could not be used, each with the reason."""
+
+
+class RestoreGaveUp(Event, frozen=True, kw_only=True):
+    """None of the backups can be used; the session must be linked anew."""
+
+    because: str
+    passed_over: tuple[str, ...]
+
+
+class SessionWentBack(Event, frozen=True, kw_only=True):
+    """The store had become older than what was sent from it; new Signal sessions are begun for all contacts."""
+
+    because: str
+
+
+class RestoreJudged(Event, frozen=True, kw_only=True):
+    """Ten minutes after a restore: whether what arrived could be read."""
+
+    verdict: str
+    received: int
+    recovered: int
+    """Messages that could not be read at first, and came again."""
+    pending: int
+    """Messages that could not be read and have not come again."""
+
+
+class SessionBackedUp(Event, frozen=True, kw_only=True):
+    """A verified backup is there."""
+
+    backup: str
+    reason: str
+    size: int
+    """Bytes."""
+    duration_ms: int
+
+
+class BackupFailed(Event, frozen=True, kw_only=True):
+    """A backup could not be made; those that were there still are."""
+
+    reason: str
+    error: str
+
+
+class BackupsCleanedUp(Event, frozen=True, kw_only=True):
+    """Older backups were deleted, because there are enough newer ones."""
+
+    backups: tuple[str, ...]
 
 
 class LinkGaveUp(Event, frozen=True, kw_only=True):

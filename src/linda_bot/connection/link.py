@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from datetime import datetime
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from linda_bot.connection.attempt import Attempt, Patience
 from linda_bot.connection.events import (
@@ -15,13 +13,17 @@ from linda_bot.connection.events import (
     LinkStateChanged,
     RestoreAuthenticated,
     RestoreCompleted,
+    RestoreGaveUp,
     RestoreStarted,
     RetryScheduled,
-    SessionSetAside,
+    SessionQuarantined,
+    SessionRestored,
     SessionValidated,
+    SessionWentBack,
 )
 from linda_bot.connection.lifecycle import Finding, LinkState, next_state
-from linda_bot.connection.policy import Ending, GiveUp, Retry, Rules, StartOver, Tally, decide
+from linda_bot.connection.policy import Ending, GiveUp, Recover, Retry, Rules, StartOver, Tally, decide
+from linda_bot.connection.session import SessionFiles, SessionLook
 from linda_bot.kernel.bus import EventBus
 from linda_bot.kernel.errors import ExitCode, SessionInaccessibleError
 from linda_bot.kernel.tasks import spawn_task
@@ -30,37 +32,6 @@ from linda_bot.whatsapp.port import ClientFactory, LinkRequest, WhatsAppClient
 
 STABLE_AFTER_S = 60.0
 """A link that has lasted this long has forgotten its earlier failures."""
-
-
-class SessionLook(NamedTuple):
-    """What was found where the session should be."""
-
-    linked: bool
-    damaged: bool = False
-    why: str = ""
-    """Why there is nothing to restore, or what is damaged."""
-    previous_status: str = ""
-    last_activity: datetime | None = None
-    verdict: str = ""
-    points: tuple[str, ...] = ()
-    """What was checked, each with its result."""
-
-
-class SessionFiles(Protocol):
-    """What the link asks of the session's files; while an engine runs, only `still_linked`."""
-
-    @property
-    def store(self) -> Path:
-        """Where the client library keeps its store."""
-
-    async def look(self) -> SessionLook:
-        """Check the session; raises SessionInaccessibleError when that is not possible for now."""
-
-    async def still_linked(self) -> bool:
-        """Return whether the store still holds a device; safe while an engine has it open."""
-
-    async def set_aside(self, because: str) -> Path | None:
-        """Move the session out of the way and return where to; None when there was nothing."""
 
 
 class Plan(NamedTuple):
@@ -147,8 +118,12 @@ class Link:
                 raise  # a person is there to mend it; later the bot waits until it mends itself
             return Ending(Finding.UNREACHABLE, str(error))
         self._bus.publish(SessionValidated(verdict=look.verdict, points=look.points))
+        if look.went_back:
+            self._bus.publish(SessionWentBack(because=look.went_back))
         if look.damaged:
-            return Ending(Finding.SESSION_DAMAGED, look.why)
+            return Ending(Finding.SESSION_DAMAGED, look.why, beyond_doubt=True)
+        if not look.linked and self._state is not LinkState.LOGGED_OUT and await self._recover(look.why):
+            return await self._next_attempt()  # a backup is put back once
         if not look.linked:
             if not self._plan.rules.can_show_qr:
                 return Ending(Finding.SESSION_MISSING, look.why)
@@ -218,6 +193,7 @@ class Link:
 
     def _on_connected(self, event: Connected) -> None:
         was = self._state
+        self._files.proved()
         self._number = event.number or self._number
         self._move(Finding.CONNECTED, "")
         self._online.set()
@@ -240,6 +216,8 @@ class Link:
         self._bus.publish(AttemptFailed(finding=ending.finding, because=ending.because))
         if ending.finding is Finding.SESSION_MISSING:
             return self._give_up(GiveUp(ExitCode.LINKING_NEEDED, "run `linda-bot run` without --no-qr"), ending.because)
+        if ending.finding is Finding.LOGGED_OUT:
+            await self._files.retire(ending.because)
         self._forgive_if_stable()
         decision = decide(ending, self._tally, self._plan.rules)
         self._move(ending.finding, ending.because)
@@ -249,6 +227,10 @@ class Link:
             case StartOver():
                 self._tally = decision.tally
                 await self._set_aside(ending.because)
+            case Recover():
+                self._tally = decision.tally
+                if not await self._recover(ending.because):
+                    await self._set_aside(ending.because)
             case Retry():
                 self._tally = decision.tally
                 await self._wait_for_retry(decision, ending.because)
@@ -265,7 +247,23 @@ class Link:
     async def _set_aside(self, because: str) -> None:
         place = await self._files.set_aside(because)
         if place is not None:
-            self._bus.publish(SessionSetAside(to=str(place), because=because))
+            self._bus.publish(SessionQuarantined(to=str(place), because=because))
+
+    async def _recover(self, because: str) -> bool:
+        """Put a backup back; return whether there was one that can be used."""
+        found = await self._files.recover(because)
+        if found.quarantined is not None:
+            self._bus.publish(SessionQuarantined(to=str(found.quarantined), because=because))
+        if found.made_at is not None:
+            self._bus.publish(
+                SessionRestored(
+                    backup=found.backup, made_at=found.made_at, because=because, passed_over=found.passed_over
+                )
+            )
+            return True
+        if found.passed_over:
+            self._bus.publish(RestoreGaveUp(because=because, passed_over=found.passed_over))
+        return False
 
     async def _wait_for_retry(self, retry: Retry, because: str) -> None:
         if retry.finding is not None:

@@ -19,6 +19,8 @@ class Ending(NamedTuple):
     was_connected: bool = False
     lifts_in_s: float = 0.0
     """How long WhatsApp said that a ban lasts."""
+    beyond_doubt: bool = False
+    """Whether the session's files themselves were found damaged: no further try can make them whole."""
 
 
 class Tally(NamedTuple):
@@ -60,12 +62,18 @@ class GiveUp(NamedTuple):
 
 
 class StartOver(NamedTuple):
-    """Set the session aside and look again: the device is gone, or its store is beyond use."""
+    """Set the session aside and look again: the device is gone, and a backup cannot bring it back."""
 
     tally: Tally
 
 
-Decision = Retry | GiveUp | StartOver
+class Recover(NamedTuple):
+    """Put a backup in the place of the damaged store, or set it aside where none can be used, and look again."""
+
+    tally: Tally
+
+
+Decision = Retry | GiveUp | StartOver | Recover
 
 
 def decide(ending: Ending, tally: Tally, rules: Rules) -> Decision:  # noqa: PLR0911 (it reads like a table)
@@ -75,10 +83,10 @@ def decide(ending: Ending, tally: Tally, rules: Rules) -> Decision:  # noqa: PLR
             return GiveUp(ExitCode.LOGGED_OUT, "run `linda-bot run` in a terminal and scan the QR code to link again")
         case Finding.LOGGED_OUT:
             return StartOver(Tally())
-        case Finding.SESSION_DAMAGED if tally.damaged + 1 < rules.restore_attempts:
+        case Finding.SESSION_DAMAGED if not ending.beyond_doubt and tally.damaged + 1 < rules.restore_attempts:
             return Retry(rules.restore_delay, tally._replace(damaged=tally.damaged + 1))
         case Finding.SESSION_DAMAGED:
-            return StartOver(tally._replace(damaged=0))
+            return Recover(tally._replace(damaged=0))
         case Finding.REPLACED if tally.replaced >= REPLACED_TRIES:
             return GiveUp(ExitCode.REPLACED, "stop the other program that uses this linked device, then start again")
         case Finding.REPLACED:

@@ -1,33 +1,54 @@
 """The link's view of a session's files, and what of the link's life is written into them."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from linda_bot.connection.events import (
     LinkingCompleted,
     LinkStateChanged,
     RestoreAuthenticated,
     RestoreCompleted,
+    RestoreJudged,
     RestoreStarted,
-    SessionSetAside,
+    SessionBackedUp,
+    SessionQuarantined,
+    SessionRestored,
+    SessionWentBack,
 )
 from linda_bot.connection.lifecycle import LinkState
-from linda_bot.connection.link import SessionLook
-from linda_bot.kernel.errors import UsageError
+from linda_bot.connection.session import PutBack, SessionLook
+from linda_bot.kernel.errors import SessionInaccessibleError, UsageError
 from linda_bot.kernel.events import Event
 from linda_bot.sessions.book import SessionBook
+from linda_bot.sessions.catalogue import all_backups, retire
 from linda_bot.sessions.device_status import timestamp
+from linda_bot.sessions.opening import close_session, keep_up, open_session
 from linda_bot.sessions.paths import SessionPaths
 from linda_bot.sessions.quarantine import set_aside
-from linda_bot.sessions.validation import Verdict, has_device, validate
+from linda_bot.sessions.recovery import recover
+from linda_bot.sessions.store import has_device
+from linda_bot.sessions.validation import Verdict
+from linda_bot.sessions.vault import Vault
+
+_MARK_EVERY_S = 60.0
+T = TypeVar("T")
 
 
 class StoredSession:
     """The session's files as the link asks for them."""
 
-    def __init__(self, paths: SessionPaths, book: SessionBook) -> None:
+    def __init__(
+        self, paths: SessionPaths, book: SessionBook, vault: Vault | None = None, *, in_sandbox: bool = False
+    ) -> None:
         self._paths = paths
         self._book = book
+        self._vault = vault
+        self._in_sandbox = in_sandbox
+        self._tried: set[str] = set()
+        self._fingerprint = ""
+        self._moving = asyncio.Lock()
 
     @property
     def store(self) -> Path:
@@ -35,11 +56,15 @@ class StoredSession:
         return self._paths.store
 
     async def look(self) -> SessionLook:
-        """Validate the session; raises UsageError when it is another account's."""
-        found = await asyncio.to_thread(validate, self._paths)
+        """Validate the session and make it ready; raises UsageError when it is another account's."""
+        async with self._moving:
+            opening = await self._on_disk(lambda: open_session(self._paths))
+        found = opening.validation
         if found.verdict is Verdict.WRONG_ACCOUNT:
             message = f"{found.why}; set LINDA_ACCOUNT (or --account) to the linked number, or move that session away"
             raise UsageError(message)
+        if found.identity is not None:
+            self._fingerprint = found.identity.fingerprint
         return SessionLook(
             linked=found.verdict is Verdict.RESTORABLE,
             damaged=found.verdict is Verdict.DAMAGED,
@@ -51,6 +76,7 @@ class StoredSession:
                 f"{point.number} {point.name}: {'' if point.ok else 'not well, '}{point.reason}"
                 for point in found.points
             ),
+            went_back=opening.went_back,
         )
 
     async def still_linked(self) -> bool:
@@ -59,8 +85,59 @@ class StoredSession:
 
     async def set_aside(self, because: str) -> Path | None:
         """Move the session to quarantine; its status and history go with it, and are begun anew with what is known."""
-        async with self._book.paused():
-            return await asyncio.to_thread(set_aside, self._paths, because)
+        self._fingerprint = ""
+        async with self._book.paused(), self._moving:
+            return await self._on_disk(lambda: set_aside(self._paths, because))
+
+    async def recover(self, because: str) -> PutBack:
+        """Put a backup back, unless the phone has removed the device or a person has cleared the session."""
+        if self._book.status.restore_status in ENDED_BY_A_PERSON:
+            return PutBack()
+        async with self._moving:
+            found = await self._on_disk(
+                lambda: recover(self._paths, self._vault, because=because, tried=self._tried, sandbox=self._in_sandbox)
+            )
+        if found.backup is None:
+            return PutBack(passed_over=found.passed_over)
+        self._tried.add(found.backup.name)
+        return PutBack(found.backup.name, found.backup.manifest.created, found.quarantined, found.passed_over)
+
+    async def retire(self, because: str) -> None:
+        """Mark the backups of the linking that has ended; without that each would be refused once more."""
+        newest = [backup.manifest.fingerprint for backup in all_backups(self._paths)[:1]]
+        fingerprint = self._fingerprint or next(iter(newest), "")
+        await self._on_disk(lambda: retire(self._paths, fingerprint, "logged_out", because))
+
+    def proved(self) -> None:
+        """Forget which backups were tried."""
+        self._tried.clear()
+
+    async def keep_marking(self) -> None:
+        """Mark the store every minute in which it was used, until cancelled, so that one that goes back is noticed."""
+        seen = (0, 0)
+        while True:
+            await asyncio.sleep(_MARK_EVERY_S)
+            async with self._moving:
+                seen = await asyncio.to_thread(keep_up, self._paths, seen)
+
+    async def close(self) -> None:
+        """Have everything survive a power loss from here on; only after the engine is gone."""
+        async with self._moving:
+            await asyncio.to_thread(close_session, self._paths)
+
+    @staticmethod
+    async def _on_disk(work: Callable[[], T]) -> T:
+        """Work on the files, on a thread; a disk that is full or read-only is said in one line."""
+        try:
+            return await asyncio.to_thread(work)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            message = f"the session's files cannot be written ({error.filename}: {reason}); nothing of them was deleted"
+            raise SessionInaccessibleError(message) from error
+
+
+ENDED_BY_A_PERSON = frozenset({"logged_out", "cleared"})
+"""Words of the device status after which no backup is put back by itself."""
 
 
 def enter(book: SessionBook, event: Event) -> None:
@@ -87,9 +164,21 @@ def enter(book: SessionBook, event: Event) -> None:
             book.note("device_linked", at=event.at)
         case LinkStateChanged():
             _enter_state(book, event)
-        case SessionSetAside():
-            book.change(device_linked=False, is_active=False, linked_at=None, restore_status="set_aside")
-            book.note("session_set_aside", at=event.at, because=event.because, to=Path(event.to).name)
+        case SessionQuarantined():
+            book.note("session_quarantined", at=event.at, because=event.because, to=Path(event.to).name)
+            if book.status.restore_status not in ENDED_BY_A_PERSON:
+                book.change(device_linked=False, is_active=False, restore_status="set_aside")
+        case SessionRestored():
+            book.change(device_linked=True, restore_status="from_backup")
+            made_at = timestamp(event.made_at)
+            book.note("session_restored", at=event.at, because=event.because, backup=event.backup, madeAt=made_at)
+        case SessionWentBack():
+            book.note("session_went_back", at=event.at, because=event.because)
+        case RestoreJudged():
+            facts = {"received": event.received, "recovered": event.recovered, "pending": event.pending}
+            book.note("restore_judged", at=event.at, status=event.verdict, **facts)
+        case SessionBackedUp():
+            book.note("session_backed_up", at=event.at, backup=event.backup, reason=event.reason, size=event.size)
         case _:
             pass
 
@@ -97,6 +186,7 @@ def enter(book: SessionBook, event: Event) -> None:
 def _enter_state(book: SessionBook, event: LinkStateChanged) -> None:
     if LinkState.CONNECTED in (event.old, event.new):  # the last moment at which the link was known to be up
         book.change(last_connected=timestamp(event.at), is_active=event.new == LinkState.CONNECTED)
+    book.state(event.new)
     if event.new == LinkState.LOGGED_OUT:
         book.change(device_linked=False, restore_status="logged_out")
     book.note(event.new, at=event.at, because=event.because)

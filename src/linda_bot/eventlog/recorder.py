@@ -30,7 +30,11 @@ _LEVELS = {
     "pair_failed": "warning",
     "attempt_failed": "warning",
     "retry_scheduled": "warning",
-    "session_set_aside": "warning",
+    "session_quarantined": "warning",
+    "session_restored": "warning",
+    "session_went_back": "warning",
+    "restore_gave_up": "warning",
+    "backup_failed": "warning",
     "message_undecryptable": "warning",
 }
 """The level of each event that is not merely information."""
@@ -85,7 +89,14 @@ def _category(event: Event, level: str) -> str:
     name = log_name(type(event))
     if "message" in name or "handler" in name or "send" in name:
         return "message"
-    if "restore" in name or "session" in name or "pair" in name or "qr_" in name or "linking" in name:
+    if (
+        "restore" in name
+        or "session" in name
+        or "backup" in name
+        or "pair" in name
+        or "qr_" in name
+        or "linking" in name
+    ):
         return "session"
     return "connection"
 

@@ -33,7 +33,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = _PRIVATE_FILE) -> None:
         with contextlib.suppress(OSError):
             draft.unlink()
         raise
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
 def write_json(path: Path, value: object) -> None:
@@ -53,6 +53,29 @@ def read_json(path: Path) -> object:
     except (OSError, ValueError, RecursionError) as error:
         raise UnreadableFileError(str(error)) from error
     return value
+
+
+def put_unreadable_aside(path: Path) -> Path | None:
+    """Rename what cannot be read to `<name>.unreadable` and return where; None when there is nothing. Raises OSError.
+
+    The last few are kept: `.unreadable`, `.unreadable-2`, `.unreadable-3`.
+    """
+    if not path.exists() and not path.is_symlink():
+        return None
+    places = [path.with_name(f"{path.name}.unreadable{number}") for number in ("", "-2", "-3")]
+    place = next((place for place in places if not place.exists() and not place.is_symlink()), places[-1])
+    if place.is_dir() or (path.is_dir() and place.exists()):
+        return None  # nothing of it is deleted
+    path.replace(place)
+    return place
+
+
+def clear_drafts(directory: Path) -> None:
+    """Delete what writes that were cut short have left in a directory of ours."""
+    with contextlib.suppress(OSError):
+        for draft in directory.glob(".*.new"):
+            if draft.is_file():
+                draft.unlink()
 
 
 def make_private_dir(path: Path) -> None:
@@ -90,7 +113,7 @@ def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
     """Make a rename survive a power loss; some file systems cannot, which is no error."""
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -1,8 +1,13 @@
-"""The lock that an engine holds on its session while it lives; for POSIX systems."""
+"""Locks that a crash frees, for POSIX systems; among them the one that an engine holds while it lives."""
 
+import contextlib
 import fcntl
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
+
+_LOOK_EVERY_S = 0.02
 
 
 def engine_lock_of(store: Path) -> Path:
@@ -10,7 +15,7 @@ def engine_lock_of(store: Path) -> Path:
     return store.with_name("engine.lock")
 
 
-def hold_engine_lock(path: Path) -> int:
+def hold_lock(path: Path) -> int:
     """Lock a file until this process ends and return its descriptor.
 
     Raises BlockingIOError when another process holds it.
@@ -22,3 +27,36 @@ def hold_engine_lock(path: Path) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, wait_s: float) -> Iterator[None]:
+    """Hold a file's lock; raises BlockingIOError when another has it for longer than `wait_s` seconds."""
+    give_up_at = time.monotonic() + wait_s
+    while True:
+        try:
+            descriptor = hold_lock(path)
+            break
+        except BlockingIOError:
+            if time.monotonic() >= give_up_at:
+                raise
+            time.sleep(_LOOK_EVERY_S)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_held(path: Path) -> bool:
+    """Return whether somebody holds a file's lock."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.files import make_private_dir, write_atomic
-from linda_bot.kernel.flock import hold_engine_lock
+from linda_bot.kernel.flock import hold_lock
 from linda_bot.sandbox import faults, pairing, post
 from linda_bot.sandbox.certificates import noise_chain, tls_context
 from linda_bot.sandbox.contact import Contact
@@ -252,7 +252,7 @@ def _port_before(directory: Path) -> int:
 def _hold(directory: Path) -> int:
     """Keep a second server out of a directory; return the descriptor to close at the end."""
     try:
-        return hold_engine_lock(directory / "server.lock")
+        return hold_lock(directory / "server.lock")
     except BlockingIOError:
         message = f"another sandbox runs in {directory}; stop it or choose another directory"
         raise UsageError(message) from None

@@ -1,4 +1,4 @@
-"""The book of a session: device-status.json and session-history.json, kept as life goes on."""
+"""The book of a session: device-status.json, session-history.json and its part of session-state.json."""
 
 import asyncio
 import logging
@@ -8,11 +8,13 @@ from datetime import datetime
 
 import msgspec
 
+from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.events import utc_now
-from linda_bot.kernel.files import UnreadableFileError, read_json, write_json
+from linda_bot.kernel.files import UnreadableFileError, put_unreadable_aside, read_json, write_json
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.sessions.device_status import DeviceStatus, load_status, moment, save_status, timestamp
 from linda_bot.sessions.paths import SessionPaths
+from linda_bot.sessions.summary import update_summary
 
 HISTORY_AT_MOST = 500
 _log = logging.getLogger("linda_bot.sessions")
@@ -30,10 +32,13 @@ class SessionBook:
         self._disk = asyncio.Lock()
         self._writing: asyncio.Task[None] | None = None
         self._told = False
+        self._state = ""
+        self._status_is_whole = True
         try:
             self._status, self._unknown = load_status(paths.device_status)
         except UnreadableFileError:
             self._status = DeviceStatus()
+            self._status_is_whole = False
 
     @property
     def status(self) -> DeviceStatus:
@@ -48,6 +53,15 @@ class SessionBook:
     def change(self, **changes: object) -> None:
         """Change fields of the device status."""
         self._status = msgspec.structs.replace(self._status, **changes)
+        self._touch()
+
+    def state(self, word: str) -> None:
+        """Remember the link's state for the summary of all accounts."""
+        self._state = word
+        self._touch()
+
+    def backups_changed(self) -> None:
+        """Have the summary tell of the backups that there are now."""
         self._touch()
 
     def note(self, event_type: str, *, at: datetime | None = None, **facts: object) -> None:
@@ -76,12 +90,21 @@ class SessionBook:
             self._dirty.clear()
             entries, self._entries = self._entries, []
             async with self._disk:
-                await asyncio.to_thread(self._write, self._status, entries)
+                await asyncio.to_thread(self._write, self._status, entries, self._state)
 
-    def _write(self, status: DeviceStatus, entries: list[dict[str, object]]) -> None:
-        self._guarded(lambda: save_status(self._paths.device_status, status, self._unknown))
-        if entries:
-            self._guarded(lambda: self._append(entries))
+    def _write(self, status: DeviceStatus, entries: list[dict[str, object]], state: str) -> None:
+        written = [
+            self._guarded(lambda: self._save_status(status)),
+            not entries or self._guarded(lambda: self._append(entries)),
+            self._guarded(lambda: update_summary(self._paths, status, state)),
+        ]
+        self._told = not all(written)
+
+    def _save_status(self, status: DeviceStatus) -> None:
+        if not self._status_is_whole:
+            put_unreadable_aside(self._paths.device_status)
+            self._status_is_whole = True
+        save_status(self._paths.device_status, status, self._unknown)
 
     def _append(self, entries: list[dict[str, object]]) -> None:
         if self._history is None:
@@ -89,16 +112,16 @@ class SessionBook:
         self._history = [*self._history, *entries][-HISTORY_AT_MOST:]
         write_json(self._paths.history, self._history)
 
-    def _guarded(self, write: Callable[[], None]) -> None:
-        """Write; a full or read-only disk is said once, the bot lives on."""
+    def _guarded(self, write: Callable[[], None]) -> bool:
+        """Write, and return whether it could be done; a full or read-only disk is said once, the bot lives on."""
         try:
             write()
-        except OSError as error:
+        except (OSError, UsageError) as error:
             if not self._told:
                 _log.warning("the session's state cannot be written: %s", error)
             self._told = True
-        else:
-            self._told = False
+            return False
+        return True
 
 
 def _load_history(paths: SessionPaths) -> list[object]:
@@ -109,6 +132,5 @@ def _load_history(paths: SessionPaths) -> list[object]:
         found = None
     if isinstance(found, list):
         return found
-    if paths.history.exists():
-        paths.history.replace(paths.history.with_suffix(".unreadable"))
+    put_unreadable_aside(paths.history)
     return []

@@ -50,9 +50,34 @@ class SessionPaths(NamedTuple):
         return self.directory / "made-in-sandbox"
 
     @property
+    def run_mark(self) -> Path:
+        """Whether the store may have gone back by itself since it was last used; see `rollback`."""
+        return self.directory / "run-mark.json"
+
+    @property
+    def aftercare(self) -> Path:
+        """Is there while a session that was put back is watched; see `aftercare`."""
+        return self.directory / "after-restore.json"
+
+    @property
+    def next_store(self) -> Path:
+        """A whole store that is just about to take the place of the present one."""
+        return self.directory / "session.db.next"
+
+    @property
     def cache(self) -> Path:
-        """Where what is set aside goes."""
+        """Where backups are, and what is set aside."""
         return self.data_dir / ".session-cache"
+
+    @property
+    def backup_lock(self) -> Path:
+        """Held by whoever makes a backup, or moves the store."""
+        return self.cache / f".backup-{self.account}.lock"
+
+    @property
+    def summary(self) -> Path:
+        """What is known of all accounts, in one file."""
+        return self.data_dir / "session-state.json"
 
     @property
     def logs(self) -> Path:

@@ -1,21 +1,46 @@
-"""Setting a session aside: moved as a whole, never deleted."""
+"""Setting a session aside: moved, never deleted at once."""
 
+import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from linda_bot.kernel.files import make_private_dir, write_json
+from linda_bot.kernel.files import make_private_dir, sync_directory, write_json
 from linda_bot.sessions.paths import SessionPaths
+from linda_bot.sessions.retention import surplus_quarantines
+from linda_bot.sessions.store import side_files
+
+KEEP = 3
 
 
 def set_aside(paths: SessionPaths, because: str, *, now: datetime | None = None) -> Path | None:
     """Move everything but the locks to `.session-cache/quarantine-...` and return where; None when there is nothing.
 
-    Only to be called while no engine has the store open.
+    Only to be called while no engine has the store open. The newest three of an account are kept.
     """
     # A lock that moves would let a second one in.
-    stays = {paths.lock, paths.engine_lock, paths.sandbox_mark}
-    found = [entry for entry in paths.directory.iterdir() if entry not in stays]
-    if paths.store not in found:
+    stays = {paths.lock, paths.engine_lock, paths.sandbox_mark, paths.next_store}
+    return _move(paths, [entry for entry in paths.directory.iterdir() if entry not in stays], because, now)
+
+
+def set_store_aside(paths: SessionPaths, because: str, *, now: datetime | None = None) -> Path | None:
+    """Move only the store and what SQLite keeps beside it: the session's status and history stay."""
+    found = [file for file in (paths.store, *side_files(paths.store)) if file.exists() or file.is_symlink()]
+    return _move(paths, found, because, now)
+
+
+def quarantines(paths: SessionPaths) -> list[Path]:
+    """Return what was set aside of an account, newest first."""
+    try:
+        found = [entry for entry in paths.cache.glob(f"quarantine-{paths.account}-*") if entry.is_dir()]
+    except OSError:
+        return []
+    return sorted(found, key=lambda entry: entry.name, reverse=True)
+
+
+def _move(paths: SessionPaths, found: Sequence[Path], because: str, now: datetime | None) -> Path | None:
+    kept = {paths.store, *side_files(paths.store)}
+    if kept.isdisjoint(found):
         return None
     make_private_dir(paths.cache)
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%S.%fZ")
@@ -26,4 +51,8 @@ def set_aside(paths: SessionPaths, because: str, *, now: datetime | None = None)
     # outlives its store would be read into the next one.
     for entry in sorted(found, key=lambda entry: entry == paths.store):
         entry.replace(place / entry.name)
+    sync_directory(place)
+    sync_directory(paths.directory)
+    for surplus in surplus_quarantines([entry.name for entry in quarantines(paths)], keep=KEEP):
+        shutil.rmtree(paths.cache / surplus, ignore_errors=True)
     return place

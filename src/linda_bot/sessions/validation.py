@@ -1,28 +1,20 @@
-"""Whether a session can be restored: five points, each with a reason and an advice; looking changes nothing.
-
-Only to be run while no engine has the store open. Lengths and columns: whatsmeow store/sqlstore (schema 15).
-"""
+"""Whether a session can be restored: five points, each with a reason and an advice; looking changes nothing."""
 
 import os
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote
+from typing import NamedTuple
 
 from linda_bot.kernel.errors import SessionInaccessibleError
 from linda_bot.kernel.files import UnreadableFileError
 from linda_bot.sessions.device_status import load_status
 from linda_bot.sessions.paths import SessionPaths
+from linda_bot.sessions.store import HEADER, DeviceBrokenError, Identity, StoreDamagedError, read_identity
 
-if TYPE_CHECKING:
-    import sqlite3
-
-_HEADER = b"SQLite format 3\x00"
 _BUSY_TRIES, _BUSY_PAUSE_S = 5, 0.2
+_SECOND_LOOK, _SECOND_LOOK_PAUSE_S = 2, 0.05
 _LOCKED = frozenset({5, 6})  # BUSY, LOCKED
 _READONLY = 8
 _SURROUNDINGS = _LOCKED | {3, 7, _READONLY, 9, 10, 13, 14, 22, 23}
@@ -30,16 +22,6 @@ _SURROUNDINGS = _LOCKED | {3, 7, _READONLY, 9, 10, 13, 14, 22, 23}
 
 sqlite.org/rescode.html.
 """
-_KEY, _SIGNATURE = 32, 64
-_LENGTHS = {
-    "noise_key": _KEY,
-    "identity_key": _KEY,
-    "signed_pre_key": _KEY,
-    "signed_pre_key_sig": _SIGNATURE,
-    "adv_account_sig": _SIGNATURE,
-    "adv_account_sig_key": _KEY,
-    "adv_device_sig": _SIGNATURE,
-}
 
 
 class Verdict(StrEnum):
@@ -67,8 +49,13 @@ class Validation(NamedTuple):
 
     verdict: Verdict
     points: tuple[Point, ...]
-    number: str = ""
-    """The number that the store is linked to."""
+    identity: Identity | None = None
+    """Whose a store is whose device is whole."""
+
+    @property
+    def number(self) -> str:
+        """The number that the store is linked to; empty when that is not known."""
+        return self.identity.number if self.identity else ""
 
     @property
     def why(self) -> str:
@@ -83,36 +70,22 @@ class _Stop(Exception):  # noqa: N818 (it ends the check, it is no error)
         self.point = point
 
 
-def validate(paths: SessionPaths) -> Validation:
+def validate(paths: SessionPaths, *, live: bool = False) -> Validation:
     """Check a session's five points in order; stops at the first that cannot be lived with. Blocks for milliseconds.
 
-    Raises SessionInaccessibleError when it cannot be looked at: a full disk must not cost anybody the link.
+    With `live` an engine may have the store open: it is read without changing anything. Raises
+    SessionInaccessibleError when it cannot be looked at: a full disk must not cost anybody the link.
     """
     points: list[Point] = []
-    number = ""
     try:
         points.append(_check_directory(paths.directory))
         points.append(_check_header(paths.store))
-        point, number = _check_store(paths.store, paths.number)
-        points.extend(point)
+        found, identity = _check_store(paths.store, paths.number, live=live)
+        points.extend(found)
     except _Stop as stop:
-        return Validation(stop.verdict, (*points, stop.point), number)
-    points.append(_check_metadata(paths.device_status, number))
-    return Validation(Verdict.RESTORABLE, tuple(points), number)
-
-
-def has_device(store: Path) -> bool:
-    """Return whether a store still holds a linked device, also while an engine has it open.
-
-    A store that cannot be read just now counts as linked: that says nothing against it.
-    """
-    import sqlite3
-
-    try:
-        with _opened(store, "ro") as database:
-            return bool(database.execute("SELECT count(*) FROM whatsmeow_device").fetchone()[0])
-    except (sqlite3.Error, UnicodeDecodeError):
-        return True
+        return Validation(stop.verdict, (*points, stop.point))
+    points.append(_check_metadata(paths.device_status, identity.number))
+    return Validation(Verdict.RESTORABLE, tuple(points), identity)
 
 
 def _check_directory(directory: Path) -> Point:
@@ -134,9 +107,11 @@ def _check_header(store: Path) -> Point:
     name = "session.db"
     try:
         with store.open("rb") as file:
-            header = file.read(len(_HEADER))
+            header = file.read(len(HEADER))
     except FileNotFoundError:
         raise _Stop(Verdict.MISSING, Point(2, name, ok=False, reason="there is no session yet")) from None
+    except IsADirectoryError:
+        raise _damaged(2, name, "session.db is a directory") from None
     except OSError as error:
         raise _inaccessible(store, error.strerror or str(error)) from error
     if not header:
@@ -144,87 +119,50 @@ def _check_header(store: Path) -> Point:
         if log.exists() and log.stat().st_size:  # SQLite would delete it without a word
             raise _damaged(2, name, "session.db is empty, but its write-ahead log is not")
         raise _Stop(Verdict.MISSING, Point(2, name, ok=False, reason="session.db is empty"))
-    if header != _HEADER:
+    if header != HEADER:
         raise _damaged(2, name, "session.db is not a SQLite database")
     return Point(2, name, ok=True, reason="has the SQLite header")
 
 
-def _check_store(store: Path, expected: str | None) -> tuple[list[Point], str]:
+def _check_store(store: Path, expected: str | None, *, live: bool) -> tuple[list[Point], Identity]:
     """Check points 3 and 4."""
-    number = _judge_device(_read_patiently(store), expected)
+    identity = _read_patiently(store, live=live)
+    if identity is None:
+        raise _Stop(Verdict.NOT_LINKED, Point(4, "device", ok=False, reason="the session holds no linked device"))
+    if expected is not None and identity.number != expected:
+        reason = f"the session is linked to {identity.number}, not to {expected}"
+        point = Point(4, "device", ok=False, reason=reason, advice="set LINDA_ACCOUNT to the linked number, or move it")
+        raise _Stop(Verdict.WRONG_ACCOUNT, point)
     return [
         Point(3, "integrity", ok=True, reason="SQLite's check passes"),
         Point(4, "device", ok=True, reason="one linked device with whole keys"),
-    ], number
+    ], identity
 
 
-def _read_patiently(store: Path) -> list[dict[str, object]]:
-    """Return the device rows of an intact store; one that is merely busy is tried again."""
+def _read_patiently(store: Path, *, live: bool) -> Identity | None:
+    """Return whose an intact store is; one that is merely busy is tried again, and so is one that seems damaged."""
     import sqlite3
 
     mode, tries = "ro", 1
     while True:
         try:
-            return _read_devices(store, mode)
-        except sqlite3.DatabaseError as error:
+            return read_identity(store, mode)
+        except DeviceBrokenError as error:
+            raise _damaged(4, "device", str(error)) from error
+        except (StoreDamagedError, sqlite3.DatabaseError) as error:
             kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if kind not in _SURROUNDINGS:
-                raise _damaged(3, "integrity", f"the session's database is damaged ({error})") from error
-            if kind == _READONLY and mode == "ro":
+            if kind == _READONLY and mode == "ro" and not live:
                 mode = "rw"  # a crash left a rollback journal: it must be played back before anything can be read
             elif kind in _LOCKED and tries < _BUSY_TRIES:
                 tries += 1
                 time.sleep(_BUSY_PAUSE_S)
-            else:
+            elif kind in _SURROUNDINGS:
                 raise _inaccessible(store, str(error)) from error
-        except UnicodeDecodeError as error:  # SQLite's complaint quotes damaged text, which Python cannot decode
-            raise _damaged(3, "integrity", "the session's database is damaged (its schema is no text)") from error
-
-
-def _read_devices(store: Path, mode: str) -> list[dict[str, object]]:
-    with _opened(store, mode) as database:
-        verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if verdict != "ok":
-            raise _damaged(3, "integrity", f"the session's database is damaged ({verdict})")
-        tables = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'whatsmeow_device'").fetchone()[0]
-        if not tables:
-            return []
-        return [dict(row) for row in database.execute("SELECT * FROM whatsmeow_device")]
-
-
-@contextmanager
-def _opened(store: Path, mode: str) -> "Iterator[sqlite3.Connection]":
-    import sqlite3
-
-    # Not `immutable`: what a crash left in the write-ahead log must be read too.
-    database = sqlite3.connect(f"file:{quote(str(store.absolute()))}?mode={mode}", uri=True, timeout=1)
-    try:
-        database.row_factory = sqlite3.Row
-        yield database
-    finally:
-        database.close()
-
-
-def _judge_device(rows: list[dict[str, object]], expected: str | None) -> str:
-    if not rows:
-        point = Point(4, "device", ok=False, reason="the session holds no linked device")
-        raise _Stop(Verdict.NOT_LINKED, point)
-    if len(rows) > 1:
-        raise _damaged(4, "device", f"the session holds {len(rows)} devices instead of one")
-    row = rows[0]
-    user, _, server = str(row.get("jid", "")).partition("@")
-    number = user.partition(":")[0].partition(".")[0]
-    if server != "s.whatsapp.net" or not number.isdecimal():
-        raise _damaged(4, "device", "the linked device has no phone number")
-    for column, length in _LENGTHS.items():
-        value = row.get(column)
-        if not isinstance(value, bytes) or len(value) != length:
-            raise _damaged(4, "device", f"the linked device's {column} is not whole")
-    if expected is not None and number != expected:
-        reason = f"the session is linked to {number}, not to {expected}"
-        point = Point(4, "device", ok=False, reason=reason, advice="set LINDA_ACCOUNT to the linked number, or move it")
-        raise _Stop(Verdict.WRONG_ACCOUNT, point)
-    return number
+            elif tries < _SECOND_LOOK:
+                tries = _SECOND_LOOK
+                time.sleep(_SECOND_LOOK_PAUSE_S)
+            else:
+                raise _damaged(3, "integrity", f"the session's database is damaged ({error})") from error
 
 
 def _check_metadata(path: Path, number: str) -> Point:

@@ -7,6 +7,7 @@ from linda_bot.connection.policy import (
     OUTDATED_RETRY_S,
     Ending,
     GiveUp,
+    Recover,
     Retry,
     StartOver,
     Tally,
@@ -66,10 +67,15 @@ def test_a_removed_device_ends_the_process_where_no_code_can_be_shown() -> None:
     assert decision.code is ExitCode.LOGGED_OUT
 
 
-def test_a_damaged_session_is_tried_three_times_before_it_is_set_aside() -> None:
-    """Two retries 5 s apart, then quarantine."""
+def test_a_session_that_the_library_cannot_open_is_tried_three_times_before_a_backup_is() -> None:
+    """Two retries 5 s apart, then recovery."""
     assert [5, 5] == waits(Finding.SESSION_DAMAGED, 2)
-    assert isinstance(decide(Ending(Finding.SESSION_DAMAGED), Tally(damaged=2), RULES), StartOver)
+    assert isinstance(decide(Ending(Finding.SESSION_DAMAGED), Tally(damaged=2), RULES), Recover)
+
+
+def test_files_that_are_damaged_beyond_doubt_are_not_tried_again() -> None:
+    """A wait makes no file whole."""
+    assert isinstance(decide(Ending(Finding.SESSION_DAMAGED, beyond_doubt=True), Tally(), RULES), Recover)
 
 
 def test_a_replaced_link_is_fought_for_twice() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from linda_bot.connection.events import LinkGaveUp, RetryScheduled, SessionSetAside
+from linda_bot.connection.events import LinkGaveUp, RetryScheduled, SessionQuarantined
 from linda_bot.eventlog import recorder
 from linda_bot.eventlog.open import event_log
 from linda_bot.eventlog.recorder import line_of
@@ -53,7 +53,7 @@ EVENTS: list[tuple[Event, str, str, str]] = [
     (LoggedOut(at=NOW, code=401, on_connect=True), "logged_out", "warning", "connection"),
     (LinkGaveUp(at=NOW, exit_code=7, because="x", advice="y"), "link_gave_up", "error", "error"),
     (RetryScheduled(at=NOW, in_s=3, attempt=1, attempts=10, because="x"), "retry_scheduled", "warning", "connection"),
-    (SessionSetAside(at=NOW, to="/q", because="x"), "session_set_aside", "warning", "session"),
+    (SessionQuarantined(at=NOW, to="/q", because="x"), "session_quarantined", "warning", "session"),
     (EnginePrinted(at=NOW, line="got 2@verysecret for 971505760056", level="warn"), "engine_printed", "warning", ""),
     (EnginePrinted(at=NOW, line="hello", level="info"), "engine_printed", "debug", ""),
     (EngineExited(at=NOW, code=-6, asked=False, last_lines=("971505760056",)), "engine_exited", "info", "connection"),

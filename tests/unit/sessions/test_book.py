@@ -1,6 +1,7 @@
 """The state files, kept as life goes on."""
 
 import asyncio
+import errno
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,18 +71,24 @@ async def test_unreadable_files_are_begun_anew(paths: SessionPaths, content: byt
 
     assert load_status(paths.device_status)[0].number == "1"
     assert len(json.loads(paths.history.read_text())) == 1
-    assert paths.history.with_suffix(".unreadable").read_bytes() == b"{torn"
+    assert paths.history.with_name("session-history.json.unreadable").read_bytes() == b"{torn"
 
 
-async def test_a_full_disk_is_said_once(paths: SessionPaths, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_full_disk_is_said_once(
+    paths: SessionPaths, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The bot lives on; when there is room again the newest state is written."""
-    paths.device_status.mkdir()
     book = SessionBook(paths)
-    for number in range(3):
-        book.change(restore_count=number)
-        await book.close()
+
+    def full(_path: Path, _target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(Path, "replace", full)
+        for number in range(3):
+            book.change(restore_count=number)
+            await book.close()
     assert len(caplog.records) == 1
-    paths.device_status.rmdir()
     book.change(number="1")
     await book.close()
 

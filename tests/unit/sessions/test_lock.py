@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from linda_bot.kernel.errors import SessionHeldError
-from linda_bot.kernel.flock import hold_engine_lock
+from linda_bot.kernel.flock import hold_lock
 from linda_bot.sessions.lock import acquire_lock
 from linda_bot.sessions.paths import SessionPaths
 
@@ -32,8 +32,8 @@ time.sleep(float(sys.argv[3]))
 ENGINE = """
 import sys, time
 from pathlib import Path
-from linda_bot.kernel.flock import hold_engine_lock
-hold_engine_lock(Path(sys.argv[1]) / "sessions/session-default/engine.lock")
+from linda_bot.kernel.flock import hold_lock
+hold_lock(Path(sys.argv[1]) / "sessions/session-default/engine.lock")
 print("held", flush=True)
 time.sleep(float(sys.argv[2]))
 """
@@ -133,8 +133,8 @@ async def test_two_in_one_process_exclude_each_other(paths: SessionPaths) -> Non
     with pytest.raises(SessionHeldError):
         await acquire_lock(paths)
     lock.release()
-    engine = hold_engine_lock(paths.engine_lock)
+    engine = hold_lock(paths.engine_lock)
     with pytest.raises(BlockingIOError):
-        hold_engine_lock(paths.engine_lock)
+        hold_lock(paths.engine_lock)
     os.close(engine)
     await asyncio.sleep(0)

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from threading import BoundedSemaphore, Event, Thread
 from typing import NoReturn, assert_never
 
-from linda_bot.kernel.flock import hold_engine_lock
+from linda_bot.kernel.flock import hold_lock
 from linda_bot.whatsapp.engine.late_imports import put_off
 from linda_bot.whatsapp.engine.pipes import NoticeWriter, claim_pipes, read_requests
 from linda_bot.whatsapp.events import (
@@ -170,7 +170,7 @@ class Engine:
 
         try:
             # Held until this process is gone: a new daemon must not open the store before.
-            self._lock = hold_engine_lock(Path(request.lock))
+            self._lock = hold_lock(Path(request.lock))
         except OSError as error:
             self._notices.send(Failed(id=request.id, error=f"the session is held by another engine: {error}"))
             return

@@ -1,0 +1,166 @@
+"""The ten minutes after a restore: answers wait until what had piled up is in, and what cannot be read is counted.
+
+An old store answers too early with counters that the contact has seen, and every message that waited comes twice: once
+unreadable, once again after a retry receipt (measured against whatsmeow; see docs/recovery.md).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from linda_bot.connection.events import RestoreJudged, SessionRestored, SessionWentBack
+from linda_bot.kernel.bus import EventBus, Subscription
+from linda_bot.kernel.events import Event
+from linda_bot.sessions.aftercare import WATCHED_FOR, Aftercare, judge, load_aftercare, save_aftercare
+from linda_bot.sessions.paths import SessionPaths
+from linda_bot.whatsapp.events import (
+    Connected,
+    Disconnected,
+    MessageReceived,
+    MessageUndecryptable,
+    OfflineSyncCompleted,
+)
+from linda_bot.whatsapp.port import WhatsAppClient
+
+QUIET_S = 0.3
+_SYNC_WITHIN_S = 30.0
+"""How long to wait for the end of the offline sync after the login."""
+_HELD_AT_MOST_S = 60.0
+"""How long answers wait at most for a moment of quiet: a busy bot must not fall silent."""
+_INBOX_DEPTH = 5000
+_PENDING_AT_MOST = 5000
+
+
+class RestoreWatch:
+    """Holds what is sent after a restore, and reports how the restore turned out."""
+
+    def __init__(self, paths: SessionPaths, bus: EventBus, client: Callable[[], Awaitable[WhatsAppClient]]) -> None:
+        self._paths = paths
+        self._bus = bus
+        self._link_client = client
+        self._clear = asyncio.Event()
+        self._watched: Aftercare | None = None
+        self._pending: dict[str, None] = {}
+        self._received = 0
+        self._recovered = 0
+        self._heard_at = 0.0
+        self._connected_at: float | None = None
+        self._synced = False
+        self._begin(load_aftercare(paths.aftercare))
+
+    @property
+    def watching(self) -> bool:
+        """Whether the verdict on a restore is still to come."""
+        return self._watched is not None
+
+    async def client(self) -> WhatsAppClient:
+        """Return the client of a link through which may be sent; wait until it is there."""
+        while True:
+            await self._clear.wait()
+            client = await self._link_client()
+            if self._clear.is_set():
+                return client
+
+    async def run(self) -> None:
+        """Follow the events until cancelled."""
+        with self._bus.subscribe(Event, name="restore watch", depth=_INBOX_DEPTH) as events:
+            try:
+                await self._follow(events)
+            finally:
+                self._remember()
+
+    async def _follow(self, events: Subscription[Event]) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self._next_look_s()):
+                    event = await events.next()
+            except TimeoutError:
+                self._let_go_if_quiet()
+                await self._judge_if_due()
+                continue
+            if isinstance(event, SessionRestored | SessionWentBack):
+                self._begin(await asyncio.to_thread(load_aftercare, self._paths.aftercare))
+            elif self._watched is not None:
+                self._take(event)
+
+    def _next_look_s(self) -> float | None:
+        if self._watched is None:
+            return None
+        if self._clear.is_set() or self._connected_at is None:
+            return max(self._verdict_in_s(), 0.01)
+        return QUIET_S / 3
+
+    def _begin(self, watched: Aftercare | None) -> None:
+        self._watched = watched
+        if watched is None:
+            self._clear.set()
+            return
+        self._clear.clear()
+        self._connected_at, self._synced = None, False
+        self._pending = dict.fromkeys(watched.pending)
+        self._received, self._recovered = watched.received, watched.recovered
+
+    def _take(self, event: Event) -> None:
+        now = asyncio.get_running_loop().time()
+        match event:
+            case Connected():
+                self._connected_at = self._heard_at = now
+            case Disconnected() if not self._clear.is_set():
+                self._connected_at, self._synced = None, False
+            case OfflineSyncCompleted():
+                self._synced, self._heard_at = True, now
+            case MessageUndecryptable(id=message_id):
+                self._heard_at = now
+                if len(self._pending) < _PENDING_AT_MOST:
+                    self._pending[message_id] = None
+            case MessageReceived(message=message):
+                self._heard_at = now
+                self._received += 1
+                if message.id in self._pending:
+                    del self._pending[message.id]
+                    self._recovered += 1
+            case _:
+                pass
+
+    def _let_go_if_quiet(self) -> None:
+        if self._connected_at is None or self._clear.is_set():
+            return
+        now = asyncio.get_running_loop().time()
+        since = now - self._connected_at
+        quiet = now - self._heard_at >= QUIET_S and (self._synced or since >= _SYNC_WITHIN_S)
+        if quiet or since >= _HELD_AT_MOST_S:
+            self._clear.set()
+
+    def _verdict_in_s(self) -> float:
+        assert self._watched is not None
+        ends_at = self._watched.ends_at
+        return min((ends_at - datetime.now(UTC)).total_seconds(), WATCHED_FOR.total_seconds()) if ends_at else 0.0
+
+    async def _judge_if_due(self) -> None:
+        if self._watched is None or self._verdict_in_s() > 0 or not self._clear.is_set():
+            return
+        verdict = judge(received=self._received, pending=len(self._pending))
+        self._bus.publish(
+            RestoreJudged(
+                verdict=verdict,
+                received=self._received,
+                recovered=self._recovered,
+                pending=len(self._pending),
+            )
+        )
+        self._watched = None
+        with suppress(OSError):
+            await asyncio.to_thread(self._paths.aftercare.unlink, missing_ok=True)
+
+    def _remember(self) -> None:
+        """Keep the count for the next start; the watch goes on there."""
+        if self._watched is not None and self._paths.aftercare.exists():
+            with suppress(OSError):
+                save_aftercare(
+                    self._paths.aftercare,
+                    self._watched,
+                    received=self._received,
+                    recovered=self._recovered,
+                    pending=tuple(self._pending),
+                )

@@ -1,0 +1,157 @@
+"""Putting a backup back: checked, freed of its old ratchets, and moved into place so that a death leaves no half."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Collection
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from linda_bot.kernel.errors import LindaError, UsageError
+from linda_bot.kernel.files import make_private_dir, sync_directory
+from linda_bot.kernel.flock import locked
+from linda_bot.sessions.aftercare import begin_aftercare
+from linda_bot.sessions.catalogue import all_backups, fault_of, unreadable_backups
+from linda_bot.sessions.manifest import Backup
+from linda_bot.sessions.paths import SessionPaths
+from linda_bot.sessions.quarantine import set_store_aside
+from linda_bot.sessions.ratchets import strip_ratchets
+from linda_bot.sessions.rollback import load_run_mark, save_run_mark, set_generation
+from linda_bot.sessions.store import DeviceBrokenError, StoreDamagedError, read_identity, side_files
+from linda_bot.sessions.vault import Vault
+
+_LOCK_WAIT_S = 60.0
+
+
+class BackupUnusableError(LindaError):
+    """A backup does not hold what it should; nothing was changed."""
+
+
+class Recovery(NamedTuple):
+    """What came of looking for a backup to put back."""
+
+    backup: Backup | None = None
+    """Which one is in place now."""
+    quarantined: Path | None = None
+    """Where the store went that was there before."""
+    passed_over: tuple[str, ...] = ()
+    """The backups that were not used, each with the reason."""
+
+
+def recover(
+    paths: SessionPaths, vault: Vault | None, *, because: str, tried: Collection[str] = (), sandbox: bool = False
+) -> Recovery:
+    """Put the newest backup back that verifies; those in `tried` have been put back before, in vain.
+
+    Only while no engine has the store open. Raises OSError when the disk does not allow it.
+    """
+    passed_over = [f"{name}: its manifest cannot be read" for name in unreadable_backups(paths)]
+    for backup in all_backups(paths):
+        reason = _unfit(backup, paths, tried, sandbox=sandbox)
+        if not reason:
+            try:
+                return Recovery(backup, put_back(paths, backup, vault, because=because), tuple(passed_over))
+            except (BackupUnusableError, UsageError) as error:
+                reason = str(error)
+        passed_over.append(f"{backup.name}: {reason}")
+    return Recovery(passed_over=tuple(passed_over))
+
+
+def put_back(paths: SessionPaths, backup: Backup, vault: Vault | None, *, because: str) -> Path | None:
+    """Put one backup in the store's place and return where that went, if there was one.
+
+    Whatever happens, either the old store is in place, or the whole new one is, or `finish_interrupted` brings it
+    there. Raises BackupUnusableError, UsageError for a key that does not fit, OSError.
+    """
+    make_private_dir(paths.directory)
+    try:
+        with locked(paths.backup_lock, wait_s=_LOCK_WAIT_S):  # no copy is taken of a store that is on the move
+            draft = paths.next_store.with_name(f"{paths.next_store.name}.draft")
+            try:
+                _prepare(draft, paths, backup, vault)
+                begin_aftercare(
+                    paths.aftercare,
+                    because=because,
+                    now=datetime.now(UTC),
+                    backup=backup.name,
+                    made_at=backup.manifest.created_at,
+                )
+                draft.replace(paths.next_store)
+            finally:
+                for file in (draft, *side_files(draft)):
+                    file.unlink(missing_ok=True)
+            sync_directory(paths.directory)
+            return _take_place(paths, because)
+    except BlockingIOError:
+        raise BackupUnusableError("a backup of the present session is being made; try again in a moment") from None
+
+
+def finish_interrupted(paths: SessionPaths) -> bool:
+    """Bring a restore to its end that was cut short after the new store was whole; return whether there was one."""
+    if not paths.next_store.is_file():
+        return False
+    _take_place(paths, "a restore was interrupted")
+    return True
+
+
+def _unfit(backup: Backup, paths: SessionPaths, tried: Collection[str], *, sandbox: bool) -> str:
+    if backup.name in tried:
+        return "it was tried before, in vain"
+    if backup.retired is not None:
+        return backup.retired.because
+    if paths.number is not None and backup.manifest.linked_number != paths.number:
+        return "it is another account's"
+    if backup.manifest.sandbox is not sandbox:
+        return "it is a sandbox's" if backup.manifest.sandbox else "it is not a sandbox's"
+    return ""
+
+
+def _prepare(draft: Path, paths: SessionPaths, backup: Backup, vault: Vault | None) -> None:
+    """Make a whole store of a backup, with fresh ratchets, on the disk."""
+    if fault := fault_of(backup):
+        raise BackupUnusableError(fault)
+    _unpack(draft, backup, vault)
+    try:
+        identity = read_identity(draft, "rw", thorough=True)
+        if identity is None or identity.fingerprint != backup.manifest.fingerprint:
+            raise BackupUnusableError("it is not the session that its manifest tells of")
+        strip_ratchets(draft, identity)
+        mark = load_run_mark(paths.run_mark)
+        generation = max(mark.generation, backup.manifest.generation) + 1
+        set_generation(draft, generation)
+    except (StoreDamagedError, DeviceBrokenError, sqlite3.DatabaseError) as error:
+        raise BackupUnusableError(f"its copy is damaged: {error}") from error
+    descriptor = os.open(draft, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unpack(draft: Path, backup: Backup, vault: Vault | None) -> None:
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600)
+    if not backup.manifest.sealed_with:
+        shutil.copyfile(backup.copy, draft)
+        return
+    if vault is None:
+        message = (
+            f"it is encrypted with the key {backup.manifest.sealed_with}; name the key file in LINDA_BACKUP__KEY_FILE"
+        )
+        raise UsageError(message)
+    if backup.manifest.sealed_with not in vault.fingerprints:
+        ours = ", ".join(vault.fingerprints)
+        message = f"it is encrypted with the key {backup.manifest.sealed_with}, not with the key given ({ours})"
+        raise UsageError(message)
+    draft.write_bytes(vault.open(backup.copy.read_bytes()))
+
+
+def _take_place(paths: SessionPaths, because: str) -> Path | None:
+    quarantined = set_store_aside(paths, because)
+    paths.next_store.replace(paths.store)
+    sync_directory(paths.directory)
+    mark = load_run_mark(paths.run_mark)
+    if mark.running:  # what happened to the old store says nothing about the new one
+        save_run_mark(paths.run_mark, type(mark)(boot_id=mark.boot_id, running=False, generation=mark.generation))
+    return quarantined

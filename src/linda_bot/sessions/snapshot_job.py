@@ -1,0 +1,25 @@
+"""What the process that makes a backup is told, and what it tells."""
+
+import msgspec
+
+from linda_bot.sessions.manifest import Manifest
+
+
+class Job(msgspec.Struct, frozen=True):
+    """What to back up, why, and how many to keep."""
+
+    data_dir: str
+    account: str
+    reason: str
+    keep: int
+    keys: tuple[str, ...] = ()
+    """The keys that encrypt it; none for a copy in the clear."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of a job: a backup, or an error in one line."""
+
+    name: str = ""
+    manifest: Manifest | None = None
+    removed: tuple[str, ...] = ()
+    error: str = ""
