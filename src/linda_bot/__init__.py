@@ -10,14 +10,16 @@ if TYPE_CHECKING:
     from linda_bot.messaging.message import Message
     from linda_bot.messaging.router import Router
     from linda_bot.messaging.sending import SendError
+    from linda_bot.sessions.manager import SessionManager
 
 __version__ = "0.1.0"
-__all__ = ["Message", "Router", "SendError", "__version__"]
+__all__ = ["Message", "Router", "SendError", "SessionManager", "__version__"]
 
 _HOMES = {
     "Message": "linda_bot.messaging.message",
     "Router": "linda_bot.messaging.router",
     "SendError": "linda_bot.messaging.sending",
+    "SessionManager": "linda_bot.sessions.manager",
 }
 
 

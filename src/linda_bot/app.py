@@ -16,7 +16,7 @@ from linda_bot.connection.session_files import StoredSession, enter
 from linda_bot.kernel.bus import EventBus, Subscription, deliver, listen
 from linda_bot.kernel.errors import ExitCode, UsageError
 from linda_bot.kernel.events import Event
-from linda_bot.kernel.files import make_private_dir
+from linda_bot.kernel.files import clear_drafts, make_private_dir
 from linda_bot.kernel.signals import stop_signals
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.messaging.builtin import builtin_router
@@ -41,7 +41,8 @@ _FIRST_CODE_S = 60.0
 _INBOX_DEPTH = 2000
 _FINISH_WITHIN_S = 1.0
 _STOP_WITHIN_S = 3.5
-_LAST_BACKUP_WITHIN_S = 3.0
+_LAST_BACKUP_BY_S = 4.0
+"""After the signal: the whole end takes no more than five seconds."""
 
 
 class Job(NamedTuple):
@@ -70,6 +71,7 @@ async def run_bot(job: Job, show: Callable[[Event], None], log_stream: TextIO | 
     async with AsyncExitStack() as closing:
         lock = await acquire_lock(paths)
         closing.callback(lock.release)
+        clear_drafts(paths.directory)
         _keep_worlds_apart(paths, in_sandbox=job.in_sandbox)
         bus = EventBus()
         book = SessionBook(paths)
@@ -91,32 +93,38 @@ async def run_bot(job: Job, show: Callable[[Event], None], log_stream: TextIO | 
         closing.push_async_callback(dispatcher.close)
         stop = await closing.enter_async_context(stop_signals(engines.abandon))
         closing.push_async_callback(session.close)
-        for name, work in (
-            ("restore watch", watch.run()),
-            ("session marks", session.keep_marking()),
-            ("backups", keeper.run()),
-        ):
+        beside = [
             await closing.enter_async_context(_beside(name, work))
+            for name, work in (
+                ("restore watch", watch.run()),
+                ("session marks", session.keep_marking()),
+                ("backups", keeper.run()),
+            )
+        ]
         running = spawn_task(link.run(), name="link")
         closing.push_async_callback(_end, running)
         # The link has begun; what it does not need is imported while the engine connects.
         eventlog = await asyncio.to_thread(importlib.import_module, "linda_bot.eventlog.open")
         await closing.enter_async_context(eventlog.event_log(paths.logs, settings.log, log_lines, log_stream))
-        await _until_the_end(running, stop)
+        await _until_the_end(running, beside, stop)
         lock.mark_stopping()
         if running.done():
             return running.result()
+        asked_at = asyncio.get_running_loop().time()
         link.stop_asked()
         await dispatcher.finish(within_s=_FINISH_WITHIN_S)  # answers can be sent for as long as the link is up
         await _end(running)
-        await keeper.at_the_end(within_s=_LAST_BACKUP_WITHIN_S)
+        took_s = asyncio.get_running_loop().time() - asked_at
+        await keeper.at_the_end(within_s=max(_LAST_BACKUP_BY_S - took_s, 0.0))
         return ExitCode.OK
 
 
-async def _until_the_end(running: asyncio.Task[ExitCode], stop: asyncio.Event) -> None:
-    """Wait for a signal or for the link to give up."""
+async def _until_the_end(
+    running: asyncio.Task[ExitCode], beside: Sequence[asyncio.Task[None]], stop: asyncio.Event
+) -> None:
+    """Wait for a signal, for the link to give up, or for something beside it to fail."""
     asked = spawn_task(stop.wait(), name="stop signal")
-    await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({running, asked, *beside}, return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
 
 
@@ -127,11 +135,11 @@ async def _end(running: asyncio.Task[ExitCode]) -> None:
 
 
 @asynccontextmanager
-async def _beside(name: str, work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+async def _beside(name: str, work: Coroutine[None, None, None]) -> AsyncIterator[asyncio.Task[None]]:
     """Have something done that ends with the block; its failure is a bug, which the end of the block tells."""
     task = spawn_task(work, name=name)
     try:
-        yield
+        yield task
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):

@@ -56,13 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
     _add_demo(commands)
+    _add_session_commands(commands)
     return parser
 
 
 def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
     parser = commands.add_parser("run", help="run the bot; shows a QR code when it is not linked yet")
-    parser.add_argument("--data-dir", type=Path, help="where sessions and logs are kept (default: this directory)")
-    parser.add_argument("--account", help="the account's phone number in international format")
+    _add_place(parser)
     parser.add_argument("--no-qr", action="store_true", help="never show a QR code: exit when linking is needed")
     parser.add_argument("--handlers", metavar="BOT.PY", help="a Python file or module with your `router`")
     parser.add_argument("--sandbox", type=Path, metavar="DIR", help="talk to the sandbox that runs in DIR")
@@ -72,6 +72,53 @@ def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
 def _add_demo(commands: "argparse._SubParsersAction[_Parser]") -> None:
     parser = commands.add_parser("demo", help="see it link, answer, be killed and come back, without a phone")
     parser.set_defaults(command=_demo)
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", type=Path, help="where sessions and logs are kept (default: this directory)")
+    parser.add_argument("--account", help="the account's phone number in international format")
+
+
+def _add_session_commands(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    def add(name: str, command: str, text: str) -> _Parser:
+        parser = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+        _add_place(parser)
+        parser.add_argument("--json", action="store_true", help="print one JSON document")
+        parser.add_argument("--show-numbers", action="store_true", help="show phone numbers in full")
+        parser.set_defaults(command=_later(command))
+        return parser
+
+    add("info", "session.info", "what is known of the session")
+    doctor = add("doctor", "doctor.doctor", "whether all is well, and what to do next; exit code 0 only if it is")
+    doctor.add_argument("--fix", action="store_true", help="mend what is safe to mend")
+    doctor.add_argument("--offline", action="store_true", help="do not try to reach WhatsApp")
+    add("backups", "session.backups", "list the backups of the session")
+    backup = add("backup", "session.backup", "make a verified backup now, also while the bot runs")
+    backup.add_argument("--new-key", type=Path, metavar="FILE", help="only make a key for encrypted backups")
+    restore = add("restore", "session.restore", "put a backup back: the newest good one, or the one that is named")
+    restore.add_argument("backup", nargs="?", metavar="BACKUP", help="its name or its number; see `linda-bot backups`")
+    restore.add_argument("--force", action="store_true", help="also one of a device that the phone has removed since")
+    restore.add_argument("--yes", action="store_true", help="do not ask")
+    clear = add("clear", "session.clear", "set the session aside, so that the next start shows a QR code")
+    clear.add_argument("--yes", action="store_true", help="do not ask")
+    export = add("export", "session.export", "write the session into a file, to move it to another machine")
+    export.add_argument("file", type=Path, metavar="FILE", help="a new file")
+    bring = add("import", "session.import_", "take a session out of a file that `linda-bot export` wrote")
+    bring.add_argument("file", type=Path, metavar="FILE")
+    bring.add_argument("--force", action="store_true", help="also where there is a session already")
+
+
+def _later(name: str) -> Callable[[argparse.Namespace], int]:
+    """Return a command that is imported when it is carried out."""
+    module, _, function = name.partition(".")
+
+    def command(options: argparse.Namespace) -> int:
+        from importlib import import_module
+
+        work: Callable[[argparse.Namespace], int] = getattr(import_module(f"linda_bot.cli.{module}"), function)
+        return work(options)
+
+    return command
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from linda_bot.connection.events import (
     SessionRestored,
 )
 from linda_bot.connection.lifecycle import LinkState
-from linda_bot.kernel.bus import EventBus
+from linda_bot.kernel.bus import EventBus, Subscription
 from linda_bot.kernel.events import Event
 from linda_bot.sessions.snapshot_job import Outcome
 from linda_bot.whatsapp.events import SecretsRotated
@@ -25,7 +26,11 @@ FRESH_FOR = timedelta(hours=1)
 _AGAIN_AFTER_S = 300.0
 """After a backup that failed."""
 
+_AS_GOOD_AS_NOW_S = 0.001
+"""Timers may fire that much too early."""
+
 _INBOX_DEPTH = 500
+_STABLE, _PERIODIC, _ROTATED, _SHUTDOWN = "stable", "periodic", "secrets_rotated", "shutdown"
 
 
 class Timing(NamedTuple):
@@ -55,22 +60,22 @@ class BackupKeeper:
         """The same on the loop's clock, which nobody sets."""
         self._was_linked = False
         self._up_since: float | None = None
-        self._stable_one_due = True
+        self._owed = _STABLE
+        """Why one is due however young the newest is; empty for no such reason."""
         self._not_before = 0.0
+        self._changed = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
 
     async def run(self) -> None:
-        """Follow the link until cancelled."""
+        """Follow the link until cancelled; a backup that is being made then is given up."""
         if self._newest_made_at is not None:
             age_s = (datetime.now(UTC) - self._newest_made_at).total_seconds()
             self._newest_at = asyncio.get_running_loop().time() - max(age_s, 0.0)
         with self._bus.subscribe(Event, name="backup keeper", depth=_INBOX_DEPTH) as events:
-            while True:
-                try:
-                    async with asyncio.timeout(self._due_in_s()):
-                        await self._take(await events.next())
-                except TimeoutError:
-                    await self._back_up("stable" if self._stable_one_due else "periodic")
+            async with asyncio.TaskGroup() as group:
+                # Two tasks: what happens while a backup is made must not wait, and be dropped, in the inbox.
+                group.create_task(self._follow(events), name="backup keeper's events")
+                group.create_task(self._make_when_due(), name="backups")
 
     async def at_the_end(self, *, within_s: float) -> None:
         """Make a last backup if the newest is old; only after the engine is gone."""
@@ -78,23 +83,47 @@ class BackupKeeper:
             return
         try:
             async with asyncio.timeout(within_s), self._one_at_a_time:
-                if self._newest_made_at is None or datetime.now(UTC) - self._newest_made_at > FRESH_FOR:
-                    await self._make_one("shutdown")
+                if not self._newest_is_fresh():
+                    await self._make_one(_SHUTDOWN)
         except TimeoutError:
-            self._bus.publish(BackupFailed(reason="shutdown", error=f"it took longer than {within_s:g} s"))
+            self._bus.publish(BackupFailed(reason=_SHUTDOWN, error=f"it took longer than {within_s:g} s"))
+
+    async def _follow(self, events: Subscription[Event]) -> None:
+        async for event in events:
+            self._take(event)
+
+    async def _make_when_due(self) -> None:
+        while True:
+            self._changed.clear()
+            wait_s = self._due_in_s()
+            if wait_s is None or wait_s > _AS_GOOD_AS_NOW_S:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await self._changed.wait()
+                continue
+            async with self._one_at_a_time:
+                reason, self._owed = self._owed or _PERIODIC, ""  # what comes up meanwhile is owed another one
+                await self._make_one(reason)
 
     def _due_in_s(self) -> float | None:
         """Return in how many seconds a backup is due; None for never, as things are."""
+        now = asyncio.get_running_loop().time()
+        if self._was_linked and self._owed == _ROTATED:
+            return max(self._not_before - now, 0.0)
         if self._up_since is None:
             return None
-        now = asyncio.get_running_loop().time()
         due_at = self._up_since + self._timing.after_stable
-        if not self._stable_one_due:
-            due_at = max(due_at, (self._newest_at or 0.0) + self._timing.every)
-        # Never 0: a timeout of 0 would be over before the events that wait are seen.
-        return max(due_at - now, self._not_before - now, 0.01)
+        if not self._owed and self._newest_at is not None:
+            due_at = max(due_at, self._newest_at + self._timing.every)
+        return max(due_at - now, self._not_before - now, 0.0)
 
-    async def _take(self, event: Event) -> None:
+    def _newest_is_fresh(self) -> bool:
+        """Return whether the newest is young enough; one from the future says that the clock was set."""
+        return self._newest_made_at is not None and (
+            timedelta(0) <= datetime.now(UTC) - self._newest_made_at <= FRESH_FOR
+        )
+
+    def _take(self, event: Event) -> None:
         match event:
             case LinkStateChanged(new=LinkState.CONNECTED):
                 self._was_linked = True
@@ -104,15 +133,12 @@ class BackupKeeper:
             case LinkStateChanged(old=LinkState.CONNECTED):
                 self._up_since = None
             case LinkingCompleted() | SessionRestored():
-                self._stable_one_due = True
+                self._owed = _STABLE
             case SecretsRotated() if self._was_linked:
-                await self._back_up("secrets_rotated")
+                self._owed = _ROTATED
             case _:
-                pass
-
-    async def _back_up(self, reason: str) -> None:
-        async with self._one_at_a_time:
-            await self._make_one(reason)
+                return
+        self._changed.set()
 
     async def _make_one(self, reason: str) -> None:
         loop = asyncio.get_running_loop()
@@ -120,9 +146,9 @@ class BackupKeeper:
         outcome = await self._make(reason)
         if outcome.manifest is None:
             self._not_before = loop.time() + _AGAIN_AFTER_S
+            self._owed = self._owed or reason
             self._bus.publish(BackupFailed(reason=reason, error=outcome.error))
             return
-        self._stable_one_due = False
         self._newest_made_at, self._newest_at = outcome.manifest.created, loop.time()
         self._bus.publish(
             SessionBackedUp(

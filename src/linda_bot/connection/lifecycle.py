@@ -87,6 +87,8 @@ def next_state(now: LinkState, finding: Finding) -> LinkState:  # noqa: C901, PL
             return _S.STOPPING
         case (_S.STARTING | _S.RESTORING | _S.RECONNECTING, _F.SESSION_FOUND):
             return _S.RECONNECTING if now is _S.RECONNECTING else _S.RESTORING
+        case (_S.LINKING, _F.SESSION_FOUND):  # the phone has scanned, and the engine was lost before the login
+            return _S.LINKING
         case (_S.STARTING | _S.LOGGED_OUT | _S.LINKING | _S.RESTORING | _S.RECONNECTING, _F.SESSION_MISSING):
             return _S.LINKING
         case (_S.STARTING | _S.RESTORING | _S.RECONNECTING | _S.LINKING, _F.SESSION_DAMAGED):

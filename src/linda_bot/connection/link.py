@@ -114,16 +114,18 @@ class Link:
         try:
             self._look = look = await self._files.look()
         except SessionInaccessibleError as error:
-            if self._state is LinkState.STARTING:
-                raise  # a person is there to mend it; later the bot waits until it mends itself
-            return Ending(Finding.UNREACHABLE, str(error))
+            return self._inaccessible(error)
         self._bus.publish(SessionValidated(verdict=look.verdict, points=look.points))
         if look.went_back:
             self._bus.publish(SessionWentBack(because=look.went_back))
         if look.damaged:
             return Ending(Finding.SESSION_DAMAGED, look.why, beyond_doubt=True)
-        if not look.linked and self._state is not LinkState.LOGGED_OUT and await self._recover(look.why):
-            return await self._next_attempt()  # a backup is put back once
+        if not look.linked and self._state not in (LinkState.LOGGED_OUT, LinkState.LINKING):  # no backup helps there
+            try:
+                if await self._recover(look.why):
+                    return await self._next_attempt()
+            except SessionInaccessibleError as error:
+                return self._inaccessible(error)
         if not look.linked:
             if not self._plan.rules.can_show_qr:
                 return Ending(Finding.SESSION_MISSING, look.why)
@@ -133,6 +135,11 @@ class Link:
             if self._state is LinkState.RESTORING:
                 self._announce_restore()
         return await self._attempt(linked=look.linked)
+
+    def _inaccessible(self, error: SessionInaccessibleError) -> Ending:
+        if self._state is LinkState.STARTING:
+            raise error  # a person is there to mend it; later the bot waits until it mends itself
+        return Ending(Finding.UNREACHABLE, str(error))
 
     def _announce_linking(self, why: str) -> None:
         """Say that a round begins; a retry of the same round says nothing new."""

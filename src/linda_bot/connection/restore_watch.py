@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from linda_bot.connection.events import RestoreJudged, SessionRestored, SessionWentBack
+from linda_bot.connection.events import LinkingStarted, RestoreJudged, SessionRestored, SessionWentBack
 from linda_bot.kernel.bus import EventBus, Subscription
 from linda_bot.kernel.events import Event
 from linda_bot.sessions.aftercare import WATCHED_FOR, Aftercare, judge, load_aftercare, save_aftercare
@@ -17,6 +17,7 @@ from linda_bot.sessions.paths import SessionPaths
 from linda_bot.whatsapp.events import (
     Connected,
     Disconnected,
+    EngineExited,
     MessageReceived,
     MessageUndecryptable,
     OfflineSyncCompleted,
@@ -44,6 +45,7 @@ class RestoreWatch:
         self._pending: dict[str, None] = {}
         self._received = 0
         self._recovered = 0
+        self._judge_at = 0.0
         self._heard_at = 0.0
         self._connected_at: float | None = None
         self._synced = False
@@ -72,24 +74,20 @@ class RestoreWatch:
 
     async def _follow(self, events: Subscription[Event]) -> None:
         while True:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(self._next_look_s()):
                     event = await events.next()
-            except TimeoutError:
-                self._let_go_if_quiet()
-                await self._judge_if_due()
-                continue
-            if isinstance(event, SessionRestored | SessionWentBack):
-                self._begin(await asyncio.to_thread(load_aftercare, self._paths.aftercare))
-            elif self._watched is not None:
-                self._take(event)
+                await self._take(event)
+            # Also after an event: where they come all the time, the time to look never comes.
+            self._let_go_if_quiet()
+            await self._judge_if_due()
 
     def _next_look_s(self) -> float | None:
         if self._watched is None:
             return None
-        if self._clear.is_set() or self._connected_at is None:
-            return max(self._verdict_in_s(), 0.01)
-        return QUIET_S / 3
+        if self._clear.is_set():
+            return max(self._judge_at - asyncio.get_running_loop().time(), 0.01)
+        return None if self._connected_at is None else QUIET_S / 3
 
     def _begin(self, watched: Aftercare | None) -> None:
         self._watched = watched
@@ -97,16 +95,27 @@ class RestoreWatch:
             self._clear.set()
             return
         self._clear.clear()
+        self._judge_at = asyncio.get_running_loop().time() + _left_s(watched)
         self._connected_at, self._synced = None, False
         self._pending = dict.fromkeys(watched.pending)
         self._received, self._recovered = watched.received, watched.recovered
 
-    def _take(self, event: Event) -> None:
+    async def _take(self, event: Event) -> None:
+        if isinstance(event, SessionRestored | SessionWentBack):
+            self._clear.clear()  # before the file is read: the link does not wait for that
+            self._begin(await asyncio.to_thread(load_aftercare, self._paths.aftercare))
+        elif isinstance(event, LinkingStarted):
+            self._begin(None)  # a new linking has nothing to recover from
+            await self._forget()
+        elif self._watched is not None:
+            self._count(event)
+
+    def _count(self, event: Event) -> None:
         now = asyncio.get_running_loop().time()
         match event:
             case Connected():
                 self._connected_at = self._heard_at = now
-            case Disconnected() if not self._clear.is_set():
+            case Disconnected() | EngineExited() if not self._clear.is_set():
                 self._connected_at, self._synced = None, False
             case OfflineSyncCompleted():
                 self._synced, self._heard_at = True, now
@@ -132,13 +141,9 @@ class RestoreWatch:
         if quiet or since >= _HELD_AT_MOST_S:
             self._clear.set()
 
-    def _verdict_in_s(self) -> float:
-        assert self._watched is not None
-        ends_at = self._watched.ends_at
-        return min((ends_at - datetime.now(UTC)).total_seconds(), WATCHED_FOR.total_seconds()) if ends_at else 0.0
-
     async def _judge_if_due(self) -> None:
-        if self._watched is None or self._verdict_in_s() > 0 or not self._clear.is_set():
+        now = asyncio.get_running_loop().time()
+        if self._watched is None or now < self._judge_at or not self._clear.is_set():
             return
         verdict = judge(received=self._received, pending=len(self._pending))
         self._bus.publish(
@@ -150,6 +155,9 @@ class RestoreWatch:
             )
         )
         self._watched = None
+        await self._forget()
+
+    async def _forget(self) -> None:
         with suppress(OSError):
             await asyncio.to_thread(self._paths.aftercare.unlink, missing_ok=True)
 
@@ -164,3 +172,11 @@ class RestoreWatch:
                     recovered=self._recovered,
                     pending=tuple(self._pending),
                 )
+
+
+def _left_s(watched: Aftercare) -> float:
+    """Return for how many seconds a session is still watched; a clock that was set back does not prolong it."""
+    if watched.ends_at is None:
+        return 0.0
+    left = watched.ends_at - datetime.now(UTC)
+    return min(max(left.total_seconds(), 0.0), WATCHED_FOR.total_seconds())

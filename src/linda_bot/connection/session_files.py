@@ -1,7 +1,9 @@
 """The link's view of a session's files, and what of the link's life is written into them."""
 
 import asyncio
+import functools
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,18 +23,21 @@ from linda_bot.connection.lifecycle import LinkState
 from linda_bot.connection.session import PutBack, SessionLook
 from linda_bot.kernel.errors import SessionInaccessibleError, UsageError
 from linda_bot.kernel.events import Event
+from linda_bot.kernel.flock import locked
+from linda_bot.kernel.tasks import spawn_task
 from linda_bot.sessions.book import SessionBook
 from linda_bot.sessions.catalogue import all_backups, retire
 from linda_bot.sessions.device_status import timestamp
 from linda_bot.sessions.opening import close_session, keep_up, open_session
 from linda_bot.sessions.paths import SessionPaths
 from linda_bot.sessions.quarantine import set_aside
-from linda_bot.sessions.recovery import recover
+from linda_bot.sessions.recovery import Choice, recover
 from linda_bot.sessions.store import has_device
 from linda_bot.sessions.validation import Verdict
 from linda_bot.sessions.vault import Vault
 
 _MARK_EVERY_S = 60.0
+_BACKUP_WAIT_S = 5.0
 T = TypeVar("T")
 
 
@@ -93,10 +98,13 @@ class StoredSession:
         """Put a backup back, unless the phone has removed the device or a person has cleared the session."""
         if self._book.status.restore_status in ENDED_BY_A_PERSON:
             return PutBack()
+        choice = Choice(
+            sandbox=self._in_sandbox,
+            number=self._book.status.number,
+            passed_over=dict.fromkeys(self._tried, "it was tried before, in vain"),
+        )
         async with self._moving:
-            found = await self._on_disk(
-                lambda: recover(self._paths, self._vault, because=because, tried=self._tried, sandbox=self._in_sandbox)
-            )
+            found = await self._on_disk(lambda: recover(self._paths, self._vault, choice, because=because))
         if found.backup is None:
             return PutBack(passed_over=found.passed_over)
         self._tried.add(found.backup.name)
@@ -106,7 +114,7 @@ class StoredSession:
         """Mark the backups of the linking that has ended; without that each would be refused once more."""
         newest = [backup.manifest.fingerprint for backup in all_backups(self._paths)[:1]]
         fingerprint = self._fingerprint or next(iter(newest), "")
-        await self._on_disk(lambda: retire(self._paths, fingerprint, "logged_out", because))
+        await self._on_disk(lambda: self._retire(fingerprint, because))
 
     def proved(self) -> None:
         """Forget which backups were tried."""
@@ -118,22 +126,37 @@ class StoredSession:
         while True:
             await asyncio.sleep(_MARK_EVERY_S)
             async with self._moving:
-                seen = await asyncio.to_thread(keep_up, self._paths, seen)
+                seen = await _to_the_end(functools.partial(keep_up, self._paths, seen))
 
     async def close(self) -> None:
         """Have everything survive a power loss from here on; only after the engine is gone."""
         async with self._moving:
-            await asyncio.to_thread(close_session, self._paths)
+            await _to_the_end(lambda: close_session(self._paths))
+
+    def _retire(self, fingerprint: str, because: str) -> None:
+        with suppress(OSError), locked(self._paths.backup_lock, wait_s=_BACKUP_WAIT_S):
+            pass  # one that is just being made is of the same linking
+        retire(self._paths, fingerprint, "logged_out", because)
 
     @staticmethod
     async def _on_disk(work: Callable[[], T]) -> T:
         """Work on the files, on a thread; a disk that is full or read-only is said in one line."""
         try:
-            return await asyncio.to_thread(work)
+            return await _to_the_end(work)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             message = f"the session's files cannot be written ({error.filename}: {reason}); nothing of them was deleted"
             raise SessionInaccessibleError(message) from error
+
+
+async def _to_the_end(work: Callable[[], T]) -> T:
+    """Work on a thread; whoever is cancelled meanwhile waits for its end, so that nobody else comes in between."""
+    working = spawn_task(asyncio.to_thread(work), name="session files")
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait({working})
+        raise
 
 
 ENDED_BY_A_PERSON = frozenset({"logged_out", "cleared"})

@@ -7,6 +7,7 @@ class ExitCode(IntEnum):
     """Why the process ended, as a supervisor sees it."""
 
     OK = 0
+    UNWELL = 1
     USAGE = 2
     SESSION_HELD = 3
     LINKING_NEEDED = 4

@@ -24,9 +24,14 @@ class BackupProcess:
         if self._killed:
             return Outcome(error="no backup was made: the bot stops")
         # A session of its own: Ctrl+C in the terminal is the daemon's to handle.
-        self._process = subprocess.Popen(  # noqa: S603 (this Python, a module of ours)
-            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-        )
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 (this Python, a module of ours)
+                COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+            )
+        except OSError as error:
+            return Outcome(error=f"no backup was made: its process cannot be started ({error.strerror or error})")
+        if self._killed:  # between the look above and the start
+            self._process.kill()
         try:
             answer, complaint = self._process.communicate(msgspec.json.encode(self._job), timeout=within_s)
         except subprocess.TimeoutExpired:

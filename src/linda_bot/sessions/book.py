@@ -34,11 +34,22 @@ class SessionBook:
         self._told = False
         self._state = ""
         self._status_is_whole = True
+        self._status = DeviceStatus()
+        self.reload()
+
+    def reload(self) -> None:
+        """Take what is on the disk for true: somebody has put files there."""
+        self._history = None
         try:
-            self._status, self._unknown = load_status(paths.device_status)
+            self._status, self._unknown = load_status(self._paths.device_status)
+            self._status_is_whole = True
         except UnreadableFileError:
-            self._status = DeviceStatus()
             self._status_is_whole = False
+
+    def remember(self) -> None:
+        """Keep the history in mind: the files are about to go, and are written anew then."""
+        if self._history is None:
+            self._history = _load_history(self._paths)
 
     @property
     def status(self) -> DeviceStatus:

@@ -7,12 +7,23 @@ import json
 import os
 import socket
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from linda_bot.kernel.errors import SessionHeldError
+from linda_bot.kernel.flock import is_held
 from linda_bot.sessions.paths import SessionPaths
 
 _LOOK_EVERY_S = 0.05
 _RUNNING, _STOPPING = "running", "stopping"
+
+
+class Holder(NamedTuple):
+    """Who holds a session, as the lock's file tells."""
+
+    pid: int
+    host: str
+    since: str
+    phase: str
 
 
 class SessionLock:
@@ -43,6 +54,19 @@ class SessionLock:
             os.ftruncate(self._descriptor, len(text))
 
 
+def holder_of(paths: SessionPaths) -> Holder | None:
+    """Return who holds a session; None when nobody does. Takes nothing away from anybody."""
+    if not is_held(paths.lock):
+        return None
+    try:
+        content = json.loads(paths.lock.read_bytes())
+    except (OSError, ValueError):
+        content = {}
+    said = content if isinstance(content, dict) else {}
+    pid = said.get("pid")
+    return Holder(pid if isinstance(pid, int) else 0, *(str(said.get(name, "")) for name in ("host", "since", "phase")))
+
+
 async def acquire_lock(paths: SessionPaths, *, wait_s: float = 10) -> SessionLock:
     """Take a session's lock, when the engine of an earlier daemon is gone too.
 
@@ -64,8 +88,9 @@ async def acquire_lock(paths: SessionPaths, *, wait_s: float = 10) -> SessionLoc
 async def _wait_for_daemon(descriptor: int, give_up_at: float) -> None:
     while not _try_lock(descriptor):
         holder = _read_holder(descriptor)
-        if holder.get("phase") == _RUNNING or asyncio.get_running_loop().time() >= give_up_at:
-            raise SessionHeldError(_held_by(holder))
+        running = holder.get("phase") == _RUNNING and not _is_gone(holder)
+        if running or asyncio.get_running_loop().time() >= give_up_at:
+            raise SessionHeldError(held_by(holder.get("pid", "unknown"), holder.get("host", "")))
         await asyncio.sleep(_LOOK_EVERY_S)
 
 
@@ -75,6 +100,20 @@ async def _wait_for_engine(paths: SessionPaths, give_up_at: float) -> None:
             message = "an engine of an earlier run still holds the session; wait a moment, then start again"
             raise SessionHeldError(message)
         await asyncio.sleep(_LOOK_EVERY_S)
+
+
+def _is_gone(holder: dict[str, object]) -> bool:
+    """Return whether the process that the file names is dead; somebody else holds the lock then, for a moment."""
+    pid = holder.get("pid")
+    if not isinstance(pid, int) or pid <= 0 or holder.get("host") != socket.gethostname():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _try_lock(descriptor: int) -> bool:
@@ -105,9 +144,9 @@ def _read_holder(descriptor: int) -> dict[str, object]:
     return holder if isinstance(holder, dict) else {}
 
 
-def _held_by(holder: dict[str, object]) -> str:
-    pid, host = holder.get("pid", "unknown"), holder.get("host", "this machine")
-    where = "" if host == socket.gethostname() else f" on {host}"
+def held_by(pid: object, host: object) -> str:
+    """Say who holds a session, and what to do about it."""
+    where = f" on {host}" if host and host != socket.gethostname() else ""
     return (
         f"another linda-bot holds this session (pid {pid}{where}); stop it first, "
         "or choose another --account or --data-dir"

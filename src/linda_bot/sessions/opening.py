@@ -42,7 +42,9 @@ def open_session(paths: SessionPaths) -> Opening:
     found = validate(paths)
     mark = load_run_mark(paths.run_mark)
     if found.verdict is not Verdict.RESTORABLE or found.identity is None:
-        _save(paths, RunMark(boot_id=boot_id(), running=True, generation=mark.generation))
+        # A store that comes with a new linking carries no number yet; a damaged one may still be looked at again.
+        generation = mark.generation if found.verdict is Verdict.DAMAGED else 0
+        _save(paths, RunMark(boot_id=boot_id(), running=True, generation=generation))
         return Opening(found)
     try:
         because = _cure(paths, found.identity, mark)

@@ -3,12 +3,12 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from linda_bot.kernel.errors import LindaError, UsageError
+from linda_bot.kernel.errors import ExitCode, LindaError, UsageError
 from linda_bot.kernel.files import make_private_dir, sync_directory
 from linda_bot.kernel.flock import locked
 from linda_bot.sessions.aftercare import begin_aftercare
@@ -27,6 +27,21 @@ _LOCK_WAIT_S = 60.0
 class BackupUnusableError(LindaError):
     """A backup does not hold what it should; nothing was changed."""
 
+    exit_code = ExitCode.UNWELL
+
+
+class Choice(NamedTuple):
+    """Which backups may be put back without being named."""
+
+    sandbox: bool = False
+    """Whether the session is a sandbox's, or WhatsApp's."""
+    number: str = ""
+    """The number that the session is known to be linked to; empty for any."""
+    passed_over: Mapping[str, str] = {}
+    """Backups that are not meant, each with the reason."""
+    also_cleared: bool = False
+    """Whether those count from before a person cleared the session."""
+
 
 class Recovery(NamedTuple):
     """What came of looking for a backup to put back."""
@@ -39,16 +54,14 @@ class Recovery(NamedTuple):
     """The backups that were not used, each with the reason."""
 
 
-def recover(
-    paths: SessionPaths, vault: Vault | None, *, because: str, tried: Collection[str] = (), sandbox: bool = False
-) -> Recovery:
-    """Put the newest backup back that verifies; those in `tried` have been put back before, in vain.
+def recover(paths: SessionPaths, vault: Vault | None, choice: Choice, *, because: str) -> Recovery:
+    """Put the newest backup back that may be chosen and verifies.
 
     Only while no engine has the store open. Raises OSError when the disk does not allow it.
     """
     passed_over = [f"{name}: its manifest cannot be read" for name in unreadable_backups(paths)]
     for backup in all_backups(paths):
-        reason = _unfit(backup, paths, tried, sandbox=sandbox)
+        reason = _unfit(backup, paths, choice)
         if not reason:
             try:
                 return Recovery(backup, put_back(paths, backup, vault, because=because), tuple(passed_over))
@@ -95,14 +108,14 @@ def finish_interrupted(paths: SessionPaths) -> bool:
     return True
 
 
-def _unfit(backup: Backup, paths: SessionPaths, tried: Collection[str], *, sandbox: bool) -> str:
-    if backup.name in tried:
-        return "it was tried before, in vain"
-    if backup.retired is not None:
+def _unfit(backup: Backup, paths: SessionPaths, choice: Choice) -> str:
+    if backup.name in choice.passed_over:
+        return choice.passed_over[backup.name]
+    if backup.retired is not None and not (choice.also_cleared and backup.retired.kind == "cleared"):
         return backup.retired.because
-    if paths.number is not None and backup.manifest.linked_number != paths.number:
+    if backup.manifest.linked_number != (paths.number or choice.number or backup.manifest.linked_number):
         return "it is another account's"
-    if backup.manifest.sandbox is not sandbox:
+    if backup.manifest.sandbox is not choice.sandbox:
         return "it is a sandbox's" if backup.manifest.sandbox else "it is not a sandbox's"
     return ""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from linda_bot.kernel.errors import LindaError
+from linda_bot.kernel.errors import ExitCode, LindaError
 from linda_bot.kernel.files import make_private_dir, sync_directory, write_atomic
 from linda_bot.kernel.flock import locked
 from linda_bot.sessions.catalogue import clean_up, clear_leftovers, draft_name, next_name
@@ -34,11 +34,15 @@ _BUSY_S = 15.0
 class BackupFailedError(LindaError):
     """No backup was made; what was there before still is."""
 
+    exit_code = ExitCode.UNWELL
+
 
 def make_backup(job: Job) -> Outcome:
     """Copy, check, describe, and only then give it its name; raises BackupFailedError."""
     paths = SessionPaths(Path(job.data_dir), job.account)
     make_private_dir(paths.cache)
+    if paths.directory.is_symlink():
+        raise BackupFailedError(f"no backup was made: {paths.directory} is a link")
     try:
         with locked(paths.backup_lock, wait_s=LOCK_WAIT_S):
             return _make(job, paths)

@@ -1,0 +1,247 @@
+"""`linda-bot info`, `backups`, `backup`, `restore`, `clear`, `export` and `import`."""
+
+import argparse
+from datetime import UTC, datetime
+
+import msgspec
+
+from linda_bot.cli.console import span
+from linda_bot.cli.output import asked, print_facts, print_json, print_table, say, size_text
+from linda_bot.kernel.errors import ExitCode
+from linda_bot.sessions.catalogue import fault_of
+from linda_bot.sessions.device_status import moment
+from linda_bot.sessions.information import SessionInfo
+from linda_bot.sessions.manager import NoBackupError, Restored, SessionManager
+from linda_bot.sessions.manifest import Backup
+from linda_bot.sessions.moving import export_session, import_session
+from linda_bot.sessions.validation import Verdict
+from linda_bot.sessions.vault import make_key_file, open_vault
+from linda_bot.settings import load_settings
+
+_SHOWN_QUARANTINES = 3
+
+
+def manager_for(options: argparse.Namespace) -> SessionManager:
+    """Return the session manager that the settings and options describe; raises UsageError."""
+    settings = load_settings({"data_dir": options.data_dir, "account": options.account})
+    backup = settings.backup
+    vault = open_vault(backup.key_file, backup.key.get_secret_value() if backup.key else None)
+    return SessionManager(settings.data_dir, settings.account, vault=vault, keep=backup.keep)
+
+
+def info(options: argparse.Namespace) -> int:
+    """Tell what is known of the session; exit code 0 whatever its state is."""
+    found = manager_for(options).get_session_info()
+    if options.json:
+        print_json(_info_json(found), show_numbers=options.show_numbers)
+    else:
+        print_facts(_info_lines(found), show_numbers=options.show_numbers)
+    return ExitCode.OK
+
+
+def backups(options: argparse.Namespace) -> int:
+    """List the backups, each compared with its checksum."""
+    manager = manager_for(options)
+    found = manager.backups()
+    if options.json:
+        print_json([_backup_json(backup) for backup in found], show_numbers=options.show_numbers)
+    elif not found:
+        say(f"There is no backup of the session {manager.paths.account} in {manager.paths.cache} yet.")
+    else:
+        rows = [
+            (
+                backup.name,
+                f"{_age(backup)} ago",
+                backup.manifest.reason.replace("_", " "),
+                size_text(backup.manifest.size),
+                backup.manifest.linked_number,
+                _state(backup),
+            )
+            for backup in found
+        ]
+        heads = ("backup", "made", "because", "size", "number", "state")
+        print_table(heads, rows, show_numbers=options.show_numbers)
+    return ExitCode.OK
+
+
+def backup(options: argparse.Namespace) -> int:
+    """Make a backup now, also while the bot runs; or a key for encrypted ones."""
+    if options.new_key is not None:
+        make_key_file(options.new_key)
+        say(f"{options.new_key} holds a new key. Set LINDA_BACKUP__KEY_FILE={options.new_key.absolute()} to use it,")
+        say("and keep a copy of it in another place: without it no encrypted backup can be opened.")
+        return ExitCode.OK
+    made = manager_for(options).backup_session()
+    if options.json:
+        print_json(_backup_json(made), show_numbers=options.show_numbers)
+    else:
+        sealed = ", encrypted" if made.manifest.sealed_with else ""
+        say(f"{made.name} is made and verified ({size_text(made.manifest.size)}{sealed}).")
+    return ExitCode.OK
+
+
+def restore(options: argparse.Namespace) -> int:
+    """Put a backup back."""
+    manager = manager_for(options)
+    manager.require_free()
+    if manager.can_restore_session():
+        question = "The session is whole; a backup is older, and messages sent since then are not in it. Replace it?"
+        if not asked(question, yes=options.yes or options.force):
+            say("Nothing was changed.")
+            return ExitCode.OK
+    done = manager.restore_from_backup(options.backup, force=options.force)
+    return _tell_restored(done, options)
+
+
+def clear(options: argparse.Namespace) -> int:
+    """Set the session aside, so that the next start shows a QR code."""
+    manager = manager_for(options)
+    if not manager.paths.store.exists():
+        say(f"There is no session {manager.paths.account} in {manager.paths.data_dir}.")
+        return ExitCode.OK
+    manager.require_free()
+    if not asked("The bot will have to be linked anew with a QR code. Clear the session?", yes=options.yes):
+        say("Nothing was changed.")
+        return ExitCode.OK
+    place = manager.clear_session()
+    if options.json:
+        print_json({"quarantine": str(place) if place else None}, show_numbers=options.show_numbers)
+    elif place is None:
+        say("There was no session any more; the next `linda-bot run` shows a QR code.")
+    else:
+        say(f"The session is set aside, not deleted: {place}")
+        say("The next `linda-bot run` shows a QR code. To go back: linda-bot restore")
+        say("The phone still lists the old device; remove it there if you do not want it back.")
+    return ExitCode.OK
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write the session into a file for another machine."""
+    manager = manager_for(options)
+    running = manager.get_session_info().running
+    made = export_session(manager, options.file)
+    if options.json:
+        exported = {"file": str(options.file.absolute()), **_backup_json(made)}
+        print_json(exported, show_numbers=options.show_numbers)
+        return ExitCode.OK
+    sealed = "encrypted" if made.manifest.sealed_with else "NOT encrypted: whoever has the file is the bot"
+    say(f"{options.file} holds the session ({size_text(made.manifest.size)}, {sealed}).")
+    say(f"On the other machine: linda-bot import {options.file.name}")
+    if running is not None:
+        say(f"The bot here still runs (pid {running.pid}): stop it before the other one starts, or they fight.")
+    return ExitCode.OK
+
+
+def import_(options: argparse.Namespace) -> int:
+    """Take a session out of a file that another machine wrote."""
+    done = import_session(manager_for(options), options.file, force=options.force)
+    return _tell_restored(done, options)
+
+
+def _tell_restored(done: Restored, options: argparse.Namespace) -> int:
+    well = done.backup is not None and done.validation.verdict is Verdict.RESTORABLE
+    if options.json:
+        document = {
+            "restored": _backup_json(done.backup) if done.backup else None,
+            "quarantine": str(done.quarantined) if done.quarantined else None,
+            "kept": done.kept.name if done.kept else None,
+            "passed_over": done.passed_over,
+        }
+        print_json(document, show_numbers=options.show_numbers)
+        return ExitCode.OK if well else ExitCode.UNWELL
+    for line in done.passed_over:
+        if done.kept is None or not line.startswith(f"{done.kept.name}:"):
+            say(f"Not used: {line}")
+    if done.backup is None:
+        raise NoBackupError("no backup can be used; nothing was changed")
+    if done.kept is not None:
+        say(f"The session that was there is kept as {done.kept.name}.")
+    if done.quarantined is not None:
+        say(f"Its files are set aside, not deleted: {done.quarantined}")
+    say(f"{done.backup.name} is in place; it was made {_age(done.backup)} ago.")
+    say("Start the bot with `linda-bot run`: no QR code, new Signal sessions, answers wait until what waited is in.")
+    return ExitCode.OK
+
+
+def _info_lines(found: SessionInfo) -> list[tuple[str, str]]:
+    status, validation = found.status, found.validation
+    whole = "whole: it comes back without a QR code"
+    verdict = whole if validation.verdict is Verdict.RESTORABLE else f"{validation.verdict}: {validation.why}"
+    newest = found.backups[0] if found.backups else None
+    last = found.history[-1] if found.history else {}
+    lines = [
+        ("account", found.account),
+        ("directory", str(found.directory)),
+        ("session", verdict),
+        ("linked number", found.linked_number or "none"),
+        ("bot", f"runs (pid {found.running.pid}, since {found.running.since})" if found.running else "does not run"),
+        ("store", size_text(found.store_bytes)),
+        ("backups", f"{len(found.backups)}, the newest {newest.name}, {_age(newest)} ago" if newest else "none"),
+        ("set aside", ", ".join(place.name for place in found.quarantines[:_SHOWN_QUARANTINES]) or "nothing"),
+        ("history", f"{len(found.history)} entries" + (f", the last {last.get('eventType')}" if last else "")),
+    ]
+    if status is not None:
+        lines[4:4] = [
+            ("last status", status.restore_status),
+            ("linked at", status.linked_at or "unknown"),
+            ("last connected", _when(status.last_connected)),
+            ("restores", f"{status.restore_count}, the last {_when(status.last_restore_time)}"),
+        ]
+    if found.restored_from:
+        lines.append(("watched", f"{found.restored_from} was put back; the verdict is due"))
+    if found.sandbox:
+        lines.append(("sandbox", "this session belongs to a sandbox, not to WhatsApp"))
+    return lines
+
+
+def _info_json(found: SessionInfo) -> dict[str, object]:
+    return {
+        "account": found.account,
+        "directory": str(found.directory),
+        "verdict": str(found.validation.verdict),
+        "points": [point._asdict() for point in found.validation.points],
+        "linked_number": found.linked_number,
+        "status": msgspec.to_builtins(found.status) if found.status else None,
+        "running": found.running._asdict() if found.running else None,
+        "store_bytes": found.store_bytes,
+        "backups": [_backup_json(backup) for backup in found.backups],
+        "unreadable_backups": found.unreadable_backups,
+        "quarantines": [str(place) for place in found.quarantines],
+        "history": len(found.history),
+        "restored_from": found.restored_from,
+        "sandbox": found.sandbox,
+    }
+
+
+def _backup_json(backup: Backup) -> dict[str, object]:
+    manifest = backup.manifest
+    return {
+        "name": backup.name,
+        "directory": str(backup.directory),
+        "created_at": manifest.created_at,
+        "age_s": round((datetime.now(UTC) - manifest.created).total_seconds()),
+        "reason": manifest.reason,
+        "size": manifest.size,
+        "linked_number": manifest.linked_number,
+        "encrypted": bool(manifest.sealed_with),
+        "neonize_version": manifest.neonize_version,
+        "fault": fault_of(backup),
+        "retired": backup.retired.because if backup.retired else "",
+    }
+
+
+def _state(backup: Backup) -> str:
+    if fault := fault_of(backup):
+        return fault
+    if backup.retired is not None:
+        return f"retired: {backup.retired.because}"
+    return "good, encrypted" if backup.manifest.sealed_with else "good"
+
+
+def _age(backup: Backup) -> str:
+    return span((datetime.now(UTC) - backup.manifest.created).total_seconds())
+
+
+def _when(text: str | None) -> str:
+    found = moment(text)
+    return "never" if found is None else f"{span((datetime.now(UTC) - found).total_seconds())} ago"
