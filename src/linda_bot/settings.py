@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from linda_bot.kernel.errors import UsageError
@@ -50,6 +50,10 @@ def _path(value: Path) -> Path:
     except RuntimeError:
         message = "must be a path; there is no such home directory"
         raise ValueError(message) from None
+
+
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
 
 
 class _Group(BaseModel):
@@ -98,8 +102,8 @@ class BackupSettings(_Group):
     keep: int = Field(default=5, ge=1, le=1000)
     after_stable: Seconds = 60
     every: SomeSeconds = 21600
-    key_file: Annotated[Path, AfterValidator(_path)] | None = None
-    key: SecretStr | None = None
+    key_file: Annotated[Annotated[Path, AfterValidator(_path)] | None, BeforeValidator(_none_if_empty)] = None
+    key: Annotated[SecretStr | None, BeforeValidator(_none_if_empty)] = None
 
 
 class LogSettings(_Group):

@@ -5,11 +5,15 @@ import json
 import os
 import stat
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from linda_bot.kernel.errors import UsageError
 
 _PRIVATE_DIR = 0o700
 _PRIVATE_FILE = 0o600
+T = TypeVar("T")
 
 
 class UnreadableFileError(Exception):
@@ -46,6 +50,9 @@ def write_json(path: Path, value: object) -> None:
 def read_json(path: Path) -> object:
     """Return a file's JSON value; raises UnreadableFileError."""
     try:
+        if path.exists() and not path.is_file():  # reading a pipe or a device might never end
+            message = "it is not a file"
+            raise UnreadableFileError(message)
         value: object = json.loads(path.read_bytes())
     except FileNotFoundError:
         message = "there is no such file"
@@ -53,6 +60,14 @@ def read_json(path: Path) -> object:
     except (OSError, ValueError, RecursionError) as error:
         raise UnreadableFileError(str(error)) from error
     return value
+
+
+def fit_json(value: object, kind: type[T]) -> T:
+    """Return a JSON value as what it is meant to be; raises UnreadableFileError when it is something else."""
+    try:
+        return msgspec.convert(value, kind)
+    except (msgspec.ValidationError, ValueError) as error:  # ValueError: half a surrogate pair, which is no text
+        raise UnreadableFileError(str(error)) from error
 
 
 def put_unreadable_aside(path: Path) -> Path | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from linda_bot.kernel.files import UnreadableFileError, read_json, write_json
+from linda_bot.kernel.files import UnreadableFileError, fit_json, read_json, write_json
 from linda_bot.sessions.device_status import moment, timestamp
 
 WATCHED_FOR = timedelta(minutes=10)
@@ -38,15 +38,23 @@ class Aftercare(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     def ends_at(self) -> datetime | None:
         """When the verdict is due."""
         begun = moment(self.since)
-        return begun + WATCHED_FOR if begun else None
+        try:
+            return begun + WATCHED_FOR if begun else None
+        except OverflowError:
+            return begun
 
 
 def load_aftercare(path: Path) -> Aftercare | None:
     """Return what is watched; None for nothing, or nothing that can be read."""
     try:
-        return msgspec.convert(read_json(path), Aftercare)
-    except (UnreadableFileError, msgspec.ValidationError):
+        return read_aftercare(path)
+    except UnreadableFileError:
         return None
+
+
+def read_aftercare(path: Path) -> Aftercare:
+    """Return what is watched; raises UnreadableFileError."""
+    return fit_json(read_json(path), Aftercare)
 
 
 def begin_aftercare(path: Path, *, because: str, now: datetime, backup: str = "", made_at: str = "") -> None:

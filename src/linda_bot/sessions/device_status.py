@@ -2,25 +2,30 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
-from linda_bot.kernel.files import UnreadableFileError, read_json, write_json
+from linda_bot.kernel.files import fit_json, read_json, write_json
+
+_Number = Annotated[str, msgspec.Meta(pattern="^[0-9]{0,20}$")]
+_Word = Annotated[str, msgspec.Meta(pattern="^[a-z_]{0,40}$")]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The file's content; the names there are in camel case, times in UTC with milliseconds and a Z."""
 
-    number: str = ""
+    number: _Number = ""
     device_linked: bool = False
     is_active: bool = False
     """Whether the link is up and logged in."""
     linked_at: str | None = None
     last_connected: str | None = None
-    restore_count: int = 0
+    restore_count: _Count = 0
     last_restore_time: str | None = None
-    restore_status: str = "never"
-    restore_duration: int | None = None
+    restore_status: _Word = "never"
+    restore_duration: _Count | None = None
     """Milliseconds."""
 
 
@@ -30,10 +35,7 @@ def load_status(path: Path) -> tuple[DeviceStatus, dict[str, object]]:
     Raises UnreadableFileError when the file is missing or is not a status.
     """
     content = read_json(path)
-    try:
-        status = msgspec.convert(content, DeviceStatus)
-    except msgspec.ValidationError as error:
-        raise UnreadableFileError(str(error)) from error
+    status = fit_json(content, DeviceStatus)
     assert isinstance(content, dict)  # else it could not have been converted
     known = {field.encode_name for field in msgspec.structs.fields(DeviceStatus)}
     return status, {key: value for key, value in content.items() if key not in known}
@@ -53,6 +55,8 @@ def moment(text: str | None) -> datetime | None:
     """Return the moment that a state file's text means; None for none or an unreadable one."""
     try:
         found = datetime.fromisoformat(text) if text else None
-    except ValueError:
+        if found is None:
+            return None
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the first or last day there is, in another time zone
         return None
-    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)

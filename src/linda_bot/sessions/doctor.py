@@ -99,7 +99,7 @@ def _backups(info: SessionInfo) -> Check:
     good = len(info.backups) - sum(bool(fault_of(backup)) for backup in info.backups)
     if faults:
         advice = "make a new one with `linda-bot backup`; the damaged ones are passed over" if not good else ""
-        return Check("backups", ok=bool(good), found=f"{good} good; {'; '.join(faults)}", advice=advice)
+        return Check("backups", ok=None if good else False, found=f"{good} good; {'; '.join(faults)}", advice=advice)
     if not good:
         advice = "one is made when the link has been up for a minute; or now: `linda-bot backup`"
         return Check("backups", ok=None, found="none yet", advice=advice)

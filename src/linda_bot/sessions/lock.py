@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from linda_bot.kernel.errors import SessionHeldError
+from linda_bot.kernel.files import put_unreadable_aside
 from linda_bot.kernel.flock import is_held
 from linda_bot.sessions.paths import SessionPaths
 
@@ -73,6 +74,9 @@ async def acquire_lock(paths: SessionPaths, *, wait_s: float = 10) -> SessionLoc
     A holder that is running is not waited for; one that is just ending is, for at most `wait_s` seconds. Raises
     SessionHeldError, which names the holder.
     """
+    for path in (paths.lock, paths.engine_lock):
+        if path.is_dir():  # nobody can hold it
+            put_unreadable_aside(path)
     descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         give_up_at = asyncio.get_running_loop().time() + wait_s

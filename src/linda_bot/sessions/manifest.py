@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from linda_bot.kernel.files import UnreadableFileError, read_json, write_json
+from linda_bot.kernel.files import UnreadableFileError, fit_json, read_json, write_json
 from linda_bot.sessions.device_status import moment
+from linda_bot.sessions.rollback import Generation
 
 FORMAT_VERSION = 1
 MANIFEST, COPY, SEALED_COPY, RETIRED = "manifest.json", "session.db", "session.db.sealed", "retired.json"
@@ -36,7 +37,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Whether it is a sandbox's, which WhatsApp does not know."""
     sealed_with: str = ""
     """The fingerprint of the key that the copy is encrypted with; empty for a copy in the clear."""
-    generation: int = 0
+    generation: Generation = 0
     """How often the store had been marked; see `rollback`."""
 
     @property
@@ -89,10 +90,7 @@ def load_manifest(path: Path) -> Manifest:
 
 def parse_manifest(content: object) -> Manifest:
     """Return the manifest that a JSON value is; raises UnreadableFileError."""
-    try:
-        manifest = msgspec.convert(content, Manifest)
-    except msgspec.ValidationError as error:
-        raise UnreadableFileError(str(error)) from error
+    manifest = fit_json(content, Manifest)
     if manifest.format_version > FORMAT_VERSION:
         message = f"a newer linda-bot made it (format {manifest.format_version}, this one knows {FORMAT_VERSION})"
         raise UnreadableFileError(message)
@@ -113,8 +111,8 @@ def load_retirement(directory: Path) -> Retirement | None:
     if not path.exists():
         return None
     try:
-        return msgspec.convert(read_json(path), Retirement)
-    except (UnreadableFileError, msgspec.ValidationError):
+        return fit_json(read_json(path), Retirement)
+    except UnreadableFileError:
         return Retirement(kind="logged_out", because="its mark cannot be read", at="")
 
 

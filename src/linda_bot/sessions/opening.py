@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from linda_bot.sessions.aftercare import begin_aftercare
+from linda_bot.sessions.obstacles import clear_the_way
 from linda_bot.sessions.paths import SessionPaths
 from linda_bot.sessions.ratchets import strip_ratchets
 from linda_bot.sessions.recovery import finish_interrupted
@@ -24,6 +25,8 @@ from linda_bot.sessions.rollback import (
 from linda_bot.sessions.store import Identity, side_files
 from linda_bot.sessions.validation import Validation, Verdict, validate
 
+_LOG_LOST = "the write-ahead log of the session's store is gone: its last writes are lost"
+
 
 class Opening(NamedTuple):
     """What was found, and done, before an engine may open the store."""
@@ -38,6 +41,7 @@ def open_session(paths: SessionPaths) -> Opening:
 
     Only while no engine has the store open. Raises SessionInaccessibleError.
     """
+    log_is_lost = clear_the_way(paths)
     finish_interrupted(paths)
     found = validate(paths)
     mark = load_run_mark(paths.run_mark)
@@ -47,7 +51,7 @@ def open_session(paths: SessionPaths) -> Opening:
         _save(paths, RunMark(boot_id=boot_id(), running=True, generation=generation))
         return Opening(found)
     try:
-        because = _cure(paths, found.identity, mark)
+        because = _cure(paths, found.identity, mark, because=_LOG_LOST if log_is_lost else "")
     except (sqlite3.Error, OSError):  # a full or read-only disk: the client library will say what it thinks of it
         return Opening(found)
     return Opening(found, because)
@@ -77,10 +81,10 @@ def close_session(paths: SessionPaths) -> None:
         _save(paths, msgspec.structs.replace(mark, running=False))
 
 
-def _cure(paths: SessionPaths, identity: Identity, mark: RunMark) -> str:
+def _cure(paths: SessionPaths, identity: Identity, mark: RunMark, *, because: str = "") -> str:
     """Strip a store that went back, and mark it; return why, or nothing."""
     present, this_boot = read_generation(paths.store), boot_id()
-    because = went_back(mark, boot_id=this_boot, generation=present)
+    because = because or went_back(mark, boot_id=this_boot, generation=present)
     if because:
         begin_aftercare(paths.aftercare, because=because, now=datetime.now(UTC))
         strip_ratchets(paths.store, identity)

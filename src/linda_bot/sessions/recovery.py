@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from linda_bot.kernel.errors import ExitCode, LindaError, UsageError
-from linda_bot.kernel.files import make_private_dir, sync_directory
+from linda_bot.kernel.files import make_private_dir, put_unreadable_aside, sync_directory
 from linda_bot.kernel.flock import locked
 from linda_bot.sessions.aftercare import begin_aftercare
 from linda_bot.sessions.catalogue import all_backups, fault_of, unreadable_backups
@@ -104,8 +104,18 @@ def finish_interrupted(paths: SessionPaths) -> bool:
     """Bring a restore to its end that was cut short after the new store was whole; return whether there was one."""
     if not paths.next_store.is_file():
         return False
+    if not _is_whole(paths.next_store):  # no restore of ours has left it
+        put_unreadable_aside(paths.next_store)
+        return False
     _take_place(paths, "a restore was interrupted")
     return True
+
+
+def _is_whole(store: Path) -> bool:
+    try:
+        return read_identity(store) is not None
+    except (StoreDamagedError, DeviceBrokenError, sqlite3.DatabaseError):
+        return False
 
 
 def _unfit(backup: Backup, paths: SessionPaths, choice: Choice) -> str:

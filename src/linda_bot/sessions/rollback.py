@@ -11,16 +11,21 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
-from linda_bot.kernel.files import UnreadableFileError, read_json, write_json
+from linda_bot.kernel.files import UnreadableFileError, fit_json, read_json, write_json
 from linda_bot.sessions.store import opened, side_files
 
 _TABLE = "CREATE TABLE IF NOT EXISTS linda_bot (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
 _READ = "SELECT value FROM linda_bot WHERE name = 'generation'"
 _WRITE = "INSERT INTO linda_bot VALUES ('generation', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 _BUSY_S = 5.0
+_LARGEST = 2**53
+
+Generation = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)]
+"""How often a store was marked."""
 
 
 class RunMark(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -29,15 +34,20 @@ class RunMark(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     boot_id: str = ""
     running: bool = False
     """Whether an engine may have the store open; true after a death without an orderly end."""
-    generation: int = 0
+    generation: Generation = 0
 
 
 def load_run_mark(path: Path) -> RunMark:
     """Return the mark; an empty one when there is none that can be read."""
     try:
-        return msgspec.convert(read_json(path), RunMark)
-    except (UnreadableFileError, msgspec.ValidationError):
+        return read_run_mark(path)
+    except UnreadableFileError:
         return RunMark()
+
+
+def read_run_mark(path: Path) -> RunMark:
+    """Return the mark; raises UnreadableFileError."""
+    return fit_json(read_json(path), RunMark)
 
 
 def save_run_mark(path: Path, mark: RunMark) -> None:
@@ -55,7 +65,7 @@ def went_back(mark: RunMark, *, boot_id: str, generation: int) -> str:
 
 
 def read_generation(store: Path) -> int:
-    """Return the number that a store carries; 0 when it carries none. Raises sqlite3.Error."""
+    """Return the number that a store carries; 0 when it carries none that can be. Raises sqlite3.Error."""
     with opened(store) as database:
         return generation_in(database)
 
@@ -68,7 +78,8 @@ def generation_in(database: sqlite3.Connection) -> int:
         if "no such table" in str(error):
             return 0
         raise
-    return int(row[0]) if row else 0
+    number = row[0] if row else 0
+    return number if isinstance(number, int) and 0 <= number <= _LARGEST else 0
 
 
 def set_generation(store: Path, generation: int) -> None:

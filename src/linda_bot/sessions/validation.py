@@ -106,22 +106,31 @@ def _check_directory(directory: Path) -> Point:
 def _check_header(store: Path) -> Point:
     name = "session.db"
     try:
+        if store.exists() and not store.is_file() and not store.is_dir():  # opening a pipe might never end
+            raise _damaged(2, name, "session.db is not a file")
         with store.open("rb") as file:
             header = file.read(len(HEADER))
     except FileNotFoundError:
+        if _has_log(store):
+            raise _damaged(2, name, "session.db is gone, but its write-ahead log is not") from None
         raise _Stop(Verdict.MISSING, Point(2, name, ok=False, reason="there is no session yet")) from None
     except IsADirectoryError:
-        raise _damaged(2, name, "session.db is a directory") from None
+        raise _damaged(2, name, "the store is a directory, not a file (session.db)") from None
     except OSError as error:
         raise _inaccessible(store, error.strerror or str(error)) from error
     if not header:
-        log = store.with_name(f"{store.name}-wal")
-        if log.exists() and log.stat().st_size:  # SQLite would delete it without a word
-            raise _damaged(2, name, "session.db is empty, but its write-ahead log is not")
-        raise _Stop(Verdict.MISSING, Point(2, name, ok=False, reason="session.db is empty"))
+        if _has_log(store):
+            raise _damaged(2, name, "the store is empty (session.db), but its write-ahead log is not")
+        raise _Stop(Verdict.MISSING, Point(2, name, ok=False, reason="the store is empty (session.db)"))
     if header != HEADER:
-        raise _damaged(2, name, "session.db is not a SQLite database")
+        raise _damaged(2, name, "the store is not a SQLite database (session.db)")
     return Point(2, name, ok=True, reason="has the SQLite header")
+
+
+def _has_log(store: Path) -> bool:
+    """Return whether there are writes without the store they belong to; SQLite would delete them without a word."""
+    log = store.with_name(f"{store.name}-wal")
+    return log.is_file() and log.stat().st_size > 0
 
 
 def _check_store(store: Path, expected: str | None, *, live: bool) -> tuple[list[Point], Identity]:
