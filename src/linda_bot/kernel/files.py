@@ -128,6 +128,15 @@ def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
+def sync_file(path: Path) -> None:
+    """Have what was written to a file survive a power loss; raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def sync_directory(path: Path) -> None:
     """Make a rename survive a power loss; some file systems cannot, which is no error."""
     with contextlib.suppress(OSError):

@@ -16,7 +16,7 @@ import msgspec
 from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.files import UnreadableFileError, make_private_dir, sync_directory
 from linda_bot.kernel.flock import locked
-from linda_bot.sessions.catalogue import clear_leftovers, draft_name, fault_of, next_name
+from linda_bot.sessions.catalogue import fault_of, name_of, taking_shape
 from linda_bot.sessions.manifest import (
     COPY,
     LARGEST_MANIFEST,
@@ -112,11 +112,7 @@ def _add(archive: tarfile.TarFile, name: str, size: int, content: IO[bytes]) -> 
 
 
 def _unpack(paths: SessionPaths, stream: IO[bytes]) -> Unpacked:
-    clear_leftovers(paths)
-    name = next_name(paths)
-    draft = paths.cache / draft_name(name)
-    draft.mkdir(mode=0o700)
-    try:
+    with taking_shape(paths) as draft:
         with tarfile.open(fileobj=stream, mode="r:") as archive:
             members = _members(archive)
             manifest = _manifest(archive, members, paths)
@@ -124,13 +120,7 @@ def _unpack(paths: SessionPaths, stream: IO[bytes]) -> Unpacked:
             _stream_out(archive, members[manifest.file_name], draft / manifest.file_name)
         save_manifest(draft / MANIFEST, manifest)
         _check(Backup(draft, manifest))
-        sync_directory(draft)
-        draft.rename(paths.cache / name)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-    sync_directory(paths.cache)
-    return Unpacked(Backup(paths.cache / name, manifest), states)
+    return Unpacked(Backup(paths.cache / name_of(draft), manifest), states)
 
 
 def _check(backup: Backup) -> None:

@@ -3,6 +3,8 @@
 import hashlib
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -91,6 +93,31 @@ def clear_leftovers(paths: SessionPaths) -> list[str]:
     for name in left:
         shutil.rmtree(paths.cache / name, ignore_errors=True)
     return left
+
+
+@contextmanager
+def taking_shape(paths: SessionPaths) -> Iterator[Path]:
+    """Yield the directory of a backup to be filled; it gets its name, the next one, when the block ends well.
+
+    Only with the backup lock held. What the block leaves after an error is deleted.
+    """
+    clear_leftovers(paths)
+    name = next_name(paths)
+    draft = paths.cache / draft_name(name)
+    draft.mkdir(mode=0o700)
+    try:
+        yield draft
+        sync_directory(draft)
+        draft.rename(paths.cache / name)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    sync_directory(paths.cache)
+
+
+def name_of(draft: Path) -> str:
+    """Return the name that a backup which is taking shape is going to have."""
+    return draft.name.removeprefix(".").removesuffix(_DRAFT_ENDING)
 
 
 def next_name(paths: SessionPaths) -> str:

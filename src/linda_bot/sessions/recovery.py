@@ -1,6 +1,5 @@
 """Putting a backup back: checked, freed of its old ratchets, and moved into place so that a death leaves no half."""
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Mapping
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from linda_bot.kernel.errors import ExitCode, LindaError, UsageError
-from linda_bot.kernel.files import make_private_dir, put_unreadable_aside, sync_directory
+from linda_bot.kernel.files import make_private_dir, put_unreadable_aside, sync_directory, sync_file
 from linda_bot.kernel.flock import locked
 from linda_bot.sessions.aftercare import begin_aftercare
 from linda_bot.sessions.catalogue import all_backups, fault_of, unreadable_backups
@@ -145,11 +144,7 @@ def _prepare(draft: Path, paths: SessionPaths, backup: Backup, vault: Vault | No
         set_generation(draft, generation)
     except (StoreDamagedError, DeviceBrokenError, sqlite3.DatabaseError) as error:
         raise BackupUnusableError(f"its copy is damaged: {error}") from error
-    descriptor = os.open(draft, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_file(draft)
 
 
 def _unpack(draft: Path, backup: Backup, vault: Vault | None) -> None:

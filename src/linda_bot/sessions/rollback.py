@@ -6,7 +6,6 @@ whether the bot came to an orderly end.
 """
 
 import contextlib
-import os
 import sqlite3
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from typing import Annotated
 
 import msgspec
 
-from linda_bot.kernel.files import UnreadableFileError, fit_json, read_json, write_json
+from linda_bot.kernel.files import UnreadableFileError, fit_json, read_json, sync_file, write_json
 from linda_bot.sessions.store import opened, side_files
 
 _TABLE = "CREATE TABLE IF NOT EXISTS linda_bot (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
@@ -93,11 +92,7 @@ def bring_to_disk(store: Path) -> None:
     """Have what was written to a store survive a power loss; for after an engine's end."""
     for file in (store, *side_files(store)):
         with contextlib.suppress(OSError):
-            descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync_file(file)
 
 
 def boot_id() -> str:

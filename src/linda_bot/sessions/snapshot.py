@@ -6,7 +6,6 @@ elsewhere (sqlite.org/howtocorrupt.html 2.2), and because neither copying nor ha
 
 import hashlib
 import os
-import shutil
 import sqlite3
 import sys
 from datetime import UTC, datetime
@@ -16,9 +15,9 @@ from pathlib import Path
 import msgspec
 
 from linda_bot.kernel.errors import ExitCode, LindaError
-from linda_bot.kernel.files import make_private_dir, sync_directory, write_atomic
+from linda_bot.kernel.files import make_private_dir, write_atomic
 from linda_bot.kernel.flock import locked
-from linda_bot.sessions.catalogue import clean_up, clear_leftovers, draft_name, next_name
+from linda_bot.sessions.catalogue import clean_up, name_of, taking_shape
 from linda_bot.sessions.device_status import timestamp
 from linda_bot.sessions.manifest import COPY, MANIFEST, SEALED_COPY, Manifest, save_manifest
 from linda_bot.sessions.paths import SessionPaths
@@ -54,18 +53,9 @@ def make_backup(job: Job) -> Outcome:
 
 
 def _make(job: Job, paths: SessionPaths) -> Outcome:
-    clear_leftovers(paths)
-    name = next_name(paths)
-    draft = paths.cache / draft_name(name)
-    draft.mkdir(mode=0o700)
-    try:
+    with taking_shape(paths) as draft:
         manifest = _fill(draft, job, paths)
-        sync_directory(draft)
-        draft.rename(paths.cache / name)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-    sync_directory(paths.cache)
+        name = name_of(draft)
     return Outcome(name=name, manifest=manifest, removed=tuple(clean_up(paths, keep=job.keep, good=name)))
 
 
