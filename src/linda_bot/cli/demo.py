@@ -8,9 +8,12 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from linda_bot.kernel.errors import ExitCode, LindaError, UsageError
+
+if TYPE_CHECKING:
+    from linda_bot.sandbox.bot_process import BotProcess
 
 _BOT, _FRIEND = "971505760056", "4915112345678"
 _WHILE_DOWN = 3
@@ -136,6 +139,11 @@ async def _play(directory: Path, stage: _Stage) -> list[Measured]:
             _check(code_at_end == 0, f"the bot ended with exit code {code_at_end}")
             await asyncio.sleep(0.1)
             _check(not ann.received(), "a message was answered twice")
+
+            await stage.scene("Somebody overwrites the session's database with junk. The same command again.")
+            measured.append(await _destroyed(directory, stage, start_bot))
+            await _talk(stage, lambda: ann.ask(_BOT, "!ping"))
+            await running[-1].stop(signal.SIGINT)
             pairings = sandbox.phone(_BOT).pairings
             _check(pairings == 1, f"the phone linked {pairings} devices")
             measured.append(Measured("times the phone had to link the bot", str(pairings)))
@@ -143,6 +151,16 @@ async def _play(directory: Path, stage: _Stage) -> list[Measured]:
             for bot in running:
                 await bot.close()
     return measured
+
+
+async def _destroyed(directory: Path, stage: _Stage, start_bot: "Callable[[], Awaitable[BotProcess]]") -> Measured:
+    store = directory / "bot" / "sessions" / "session-default" / "session.db"
+    stage.person("system", f"*4096 random bytes to {store.name}*")
+    store.write_bytes(os.urandom(4096))
+    bot = await start_bot()
+    ready_s = await bot.ready()
+    _check(not any("█" in line for line in bot.lines), "a QR code was shown although there was a backup")
+    return Measured("restart with a destroyed session", _figure(ready_s))
 
 
 async def _talk(stage: _Stage, ask: Callable[[], Awaitable[object]]) -> None:
