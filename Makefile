@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: anew help setup run demo test quick check lint fix bench lock clean
+.PHONY: anew help setup run demo test chaos quick check lint fix bench lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,8 +31,11 @@ lint: setup ## style, types and import contracts
 test: setup ## all tests
 	$(BIN)/python -m pytest
 
+chaos: setup ## 500 random damages to a session, each followed by a start: takes minutes
+	$(BIN)/python -m pytest tests/e2e/test_damage.py --damages 500 -q
+
 quick: lint ## what to run while working: lint and the tests without child processes
-	$(BIN)/python -m pytest -q tests/unit
+	$(BIN)/python -m pytest -q -m "not slow" tests/unit
 
 check: lint test ## what CI runs
 
@@ -40,8 +43,9 @@ fix: setup ## mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## measure against a bare neonize script, side by side
+bench: setup ## measure against a bare neonize script and against sqlite3, side by side
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/backup.py
 
 lock: ## resolve requirements/dev.txt from pyproject.toml; UPGRADE=1 takes the newest of everything
 	@scripts/lock

@@ -14,6 +14,13 @@ settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the number of random damages be chosen."""
+    group = parser.getgroup("linda-bot")
+    group.addoption("--damages", type=int, help="how many random damages the bot has to survive (default: 12)")
+    group.addoption("--damage-seed", type=int, help="the first of them; without --damages, the only one")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_loop_unasked() -> None:
     """Let there be no event loop outside of async tests.

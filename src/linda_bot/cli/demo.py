@@ -133,11 +133,7 @@ async def _play(directory: Path, stage: _Stage) -> list[Measured]:
             )
 
             await stage.scene("Ctrl+C.")
-            began = time.monotonic()
-            code_at_end = await bot.stop(signal.SIGINT)
-            measured.append(Measured("orderly stop", _figure(time.monotonic() - began)))
-            _check(code_at_end == 0, f"the bot ended with exit code {code_at_end}")
-            await asyncio.sleep(0.1)
+            measured.append(await _stopped(bot))
             _check(not ann.received(), "a message was answered twice")
 
             await stage.scene("Somebody overwrites the session's database with junk. The same command again.")
@@ -150,6 +146,15 @@ async def _play(directory: Path, stage: _Stage) -> list[Measured]:
         finally:
             for bot in running:
                 await bot.close()
+    return measured
+
+
+async def _stopped(bot: "BotProcess") -> Measured:
+    began = time.monotonic()
+    code = await bot.stop(signal.SIGINT)
+    measured = Measured("orderly stop", _figure(time.monotonic() - began))
+    _check(code == 0, f"the bot ended with exit code {code}")
+    await asyncio.sleep(0.1)  # for an answer that should not come
     return measured
 
 

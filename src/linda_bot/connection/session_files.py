@@ -21,7 +21,7 @@ from linda_bot.connection.events import (
 )
 from linda_bot.connection.lifecycle import LinkState
 from linda_bot.connection.session import PutBack, SessionLook
-from linda_bot.kernel.errors import SessionInaccessibleError, UsageError
+from linda_bot.kernel.errors import UsageError, unwritable
 from linda_bot.kernel.events import Event
 from linda_bot.kernel.flock import locked
 from linda_bot.kernel.tasks import spawn_task
@@ -144,9 +144,7 @@ class StoredSession:
         try:
             return await _to_the_end(work)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            message = f"the session's files cannot be written ({error.filename}: {reason}); nothing of them was deleted"
-            raise SessionInaccessibleError(message) from error
+            raise unwritable(error) from error
 
 
 async def _to_the_end(work: Callable[[], T]) -> T:

@@ -41,3 +41,12 @@ class SessionInaccessibleError(UsageError):
 
 class TransientError(LindaError):
     """The same call may succeed later; wait and try again."""
+
+
+def unwritable(error: OSError) -> SessionInaccessibleError:
+    """Return what to raise when the disk does not take a session's files: it is full, read-only or failing."""
+    reason = (error.strerror or str(error)).lower()
+    return SessionInaccessibleError(
+        f"the session's files cannot be written ({error.filename}: {reason}); nothing of them was deleted: "
+        "see to it that the disk has room and is writable, then start again"
+    )

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,7 +26,8 @@ def write_atomic(path: Path, data: bytes, *, mode: int = _PRIVATE_FILE) -> None:
 
     Raises OSError; nothing is left behind then.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
+    # A name of its own for each thread: two that write the same file must not write into one draft.
+    draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}.new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -85,10 +87,10 @@ def put_unreadable_aside(path: Path) -> Path | None:
     return place
 
 
-def clear_drafts(directory: Path) -> None:
-    """Delete what writes that were cut short have left in a directory of ours."""
+def clear_drafts(directory: Path, *, of: str = "") -> None:
+    """Delete what writes that were cut short have left: of one file, or in a directory of ours of all."""
     with contextlib.suppress(OSError):
-        for draft in directory.glob(".*.new"):
+        for draft in directory.glob(f".{of}.*.new" if of else ".*.new"):
             if draft.is_file():
                 draft.unlink()
 

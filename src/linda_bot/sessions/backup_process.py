@@ -7,7 +7,8 @@ import msgspec
 
 from linda_bot.sessions.snapshot_job import Job, Outcome
 
-COMMAND = (sys.executable, "-m", "linda_bot.sessions.snapshot")
+# -P: people's own modules in the working directory may be called like any of Python's.
+COMMAND = (sys.executable, "-P", "-m", "linda_bot.sessions.snapshot")
 WITHIN_S = 300.0
 
 

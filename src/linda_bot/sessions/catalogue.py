@@ -46,9 +46,9 @@ def unreadable_backups(paths: SessionPaths) -> list[str]:
 
 def fault_of(backup: Backup) -> str:
     """Compare a copy with its manifest; return what is wrong, or nothing."""
-    if backup.copy.is_symlink() or not backup.copy.is_file():
-        return "its copy of the session is missing"
     try:
+        if backup.copy.is_symlink() or not backup.copy.is_file():
+            return "its copy of the session is missing"
         with backup.copy.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
@@ -57,11 +57,16 @@ def fault_of(backup: Backup) -> str:
 
 
 def retire(paths: SessionPaths, fingerprint: str, kind: str, because: str) -> list[str]:
-    """Have the backups of one linking not be put back by themselves any more; return their names."""
+    """Have the backups of one linking not be put back by themselves any more; return their names.
+
+    A logout is never taken back by a lesser reason.
+    """
     mark = Retirement(kind=kind, because=because, at=timestamp(datetime.now(UTC)))
     retired = []
     for backup in all_backups(paths):
-        if backup.manifest.fingerprint == fingerprint and (backup.retired is None or backup.retired.kind != kind):
+        if backup.manifest.fingerprint != fingerprint:
+            continue
+        if backup.retired is None or (kind == "logged_out" and backup.retired.kind != kind):
             save_retirement(backup.directory, mark)
             retired.append(backup.name)
     return retired
@@ -77,14 +82,12 @@ def reinstate(paths: SessionPaths, fingerprint: str) -> None:
 def clean_up(paths: SessionPaths, *, keep: int, good: str = "") -> list[str]:
     """Delete the backups beyond the newest `keep`, never the newest good one; return the names of what went.
 
-    Only with the backup lock held. Without `good` the newest good one is looked for.
+    Only with the backup lock held. Without `good` the newest good one is looked for. What cannot be deleted stays.
     """
     backups = all_backups(paths)
     good = good or next((backup.name for backup in backups if backup.retired is None and not fault_of(backup)), "")
     surplus = surplus_backups([backup.name for backup in backups], keep=keep, good=good)
-    for name in surplus:
-        _delete(paths.cache, name)
-    return surplus
+    return [name for name in surplus if _delete(paths.cache, name)]
 
 
 def clear_leftovers(paths: SessionPaths) -> list[str]:
@@ -122,7 +125,7 @@ def name_of(draft: Path) -> str:
 
 def next_name(paths: SessionPaths) -> str:
     """Return the name of the next backup; numbers only grow."""
-    newest = max((_number(directory.name) for directory in _directories(paths)), default=0)
+    newest = max((_number(entry.name) for entry in _namesakes(paths)), default=0)
     return f"backup-{paths.account}-{newest + 1:03}"
 
 
@@ -133,25 +136,30 @@ def draft_name(name: str) -> str:
 
 def _directories(paths: SessionPaths) -> list[Path]:
     """Return the directories that are named as backups of the account, newest first."""
-    pattern = re.compile(rf"backup-{re.escape(paths.account)}-\d{{3,}}")
+    found = [entry for entry in _namesakes(paths) if entry.is_dir() and not entry.is_symlink()]
+    return sorted(found, key=lambda entry: _number(entry.name), reverse=True)
+
+
+def _namesakes(paths: SessionPaths) -> list[Path]:
+    """Return whatever is named as a backup of the account, a directory or not."""
+    pattern = re.compile(rf"backup-{re.escape(paths.account)}-[0-9]{{3,}}")
     try:
-        found = [
-            entry
-            for entry in paths.cache.iterdir()
-            if pattern.fullmatch(entry.name) and entry.is_dir() and not entry.is_symlink()
-        ]
+        return [entry for entry in paths.cache.iterdir() if pattern.fullmatch(entry.name)]
     except OSError:
         return []
-    return sorted(found, key=lambda entry: _number(entry.name), reverse=True)
 
 
 def _number(name: str) -> int:
     return int(name.rpartition("-")[2])
 
 
-def _delete(cache: Path, name: str) -> None:
-    """Delete a backup: first its name, so that a half-deleted one is never taken for one."""
+def _delete(cache: Path, name: str) -> bool:
+    """Delete a backup: first its name, so that a half-deleted one is never taken for one; return whether it went."""
     leaving = cache / draft_name(name)
-    (cache / name).rename(leaving)
+    try:
+        (cache / name).rename(leaving)
+    except OSError:
+        return False
     sync_directory(cache)
     shutil.rmtree(leaving, ignore_errors=True)
+    return True

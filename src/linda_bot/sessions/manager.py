@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from linda_bot.kernel.errors import ExitCode, LindaError, SessionHeldError, UsageError
-from linda_bot.kernel.files import make_private_dir
+from linda_bot.kernel.errors import ExitCode, LindaError, SessionHeldError, UsageError, unwritable
+from linda_bot.kernel.files import clear_drafts, make_private_dir
 from linda_bot.kernel.flock import is_held, locked
 from linda_bot.sessions.backup_process import BackupProcess
 from linda_bot.sessions.book import SessionBook
@@ -17,6 +17,7 @@ from linda_bot.sessions.device_status import timestamp
 from linda_bot.sessions.information import SessionInfo, gather
 from linda_bot.sessions.lock import acquire_lock, held_by, holder_of
 from linda_bot.sessions.manifest import Backup, load_retirement
+from linda_bot.sessions.obstacles import clear_the_way
 from linda_bot.sessions.paths import DEFAULT_ACCOUNT, SessionPaths
 from linda_bot.sessions.quarantine import set_aside
 from linda_bot.sessions.recovery import BackupUnusableError, Choice, Recovery, finish_interrupted, put_back, recover
@@ -198,10 +199,14 @@ class SessionManager:
         make_private_dir(self.paths.directory)
         lock = await acquire_lock(self.paths)
         try:
+            clear_drafts(self.paths.directory)
+            clear_the_way(self.paths)
             finish_interrupted(self.paths)
             book = SessionBook(self.paths)
             yield book
             await book.close()
+        except OSError as error:
+            raise unwritable(error) from error
         finally:
             lock.release()
 

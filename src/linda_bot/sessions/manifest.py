@@ -82,7 +82,11 @@ class Backup(NamedTuple):
 
 def load_manifest(path: Path) -> Manifest:
     """Return a manifest; keys of a newer version are ignored. Raises UnreadableFileError."""
-    if path.is_file() and path.stat().st_size > LARGEST_MANIFEST:
+    try:
+        too_large = path.is_file() and path.stat().st_size > LARGEST_MANIFEST
+    except OSError as error:  # somebody else's directory
+        raise UnreadableFileError(str(error)) from error
+    if too_large:
         message = "it is far too large for a manifest"
         raise UnreadableFileError(message)
     return parse_manifest(read_json(path))

@@ -22,7 +22,7 @@ from linda_bot.sessions.rollback import (
     set_generation,
     went_back,
 )
-from linda_bot.sessions.store import Identity, side_files
+from linda_bot.sessions.store import Identity, forget_seal, side_files
 from linda_bot.sessions.validation import Validation, Verdict, validate
 
 _LOG_LOST = "the write-ahead log of the session's store is gone: its last writes are lost"
@@ -39,7 +39,7 @@ class Opening(NamedTuple):
 def open_session(paths: SessionPaths) -> Opening:
     """Validate a session, cure its store if it went back by itself, and mark it as in use.
 
-    Only while no engine has the store open. Raises SessionInaccessibleError.
+    Only while no engine has the store open. Raises SessionInaccessibleError, OSError.
     """
     log_is_lost = clear_the_way(paths)
     finish_interrupted(paths)
@@ -49,6 +49,9 @@ def open_session(paths: SessionPaths) -> Opening:
         # A store that comes with a new linking carries no number yet; a damaged one may still be looked at again.
         generation = mark.generation if found.verdict is Verdict.DAMAGED else 0
         _save(paths, RunMark(boot_id=boot_id(), running=True, generation=generation))
+        if found.verdict is Verdict.NOT_LINKED:
+            with contextlib.suppress(sqlite3.Error):
+                forget_seal(paths.store)
         return Opening(found)
     try:
         because = _cure(paths, found.identity, mark, because=_LOG_LOST if log_is_lost else "")

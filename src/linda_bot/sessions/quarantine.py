@@ -47,12 +47,14 @@ def _move(paths: SessionPaths, found: Sequence[Path], because: str, now: datetim
     place = paths.cache / f"quarantine-{paths.account}-{stamp}"
     make_private_dir(place)
     write_json(place / "why.json", {"because": because, "account": paths.account, "at": stamp})
-    # The store last: should we die before, the next start finds it and sets it aside again. A write-ahead log that
-    # outlives its store would be read into the next one.
-    for entry in sorted(found, key=lambda entry: entry == paths.store):
+    # The store first: should we die then, the next start finds a log without its store and sets that aside too. A store
+    # without its log would be taken for whole, and is older than what was sent from it.
+    for entry in sorted(found, key=lambda entry: entry != paths.store):
         entry.replace(place / entry.name)
     sync_directory(place)
     sync_directory(paths.directory)
-    for surplus in surplus_quarantines([entry.name for entry in quarantines(paths)], keep=KEEP):
+    # This one is the newest, whatever a clock that went back says of it.
+    others = [entry.name for entry in quarantines(paths) if entry != place]
+    for surplus in surplus_quarantines([place.name, *others], keep=KEEP):
         shutil.rmtree(paths.cache / surplus, ignore_errors=True)
     return place

@@ -1,5 +1,6 @@
 """Putting a backup back: checked, freed of its old ratchets, and moved into place so that a death leaves no half."""
 
+import errno
 import shutil
 import sqlite3
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ from linda_bot.sessions.store import DeviceBrokenError, StoreDamagedError, read_
 from linda_bot.sessions.vault import Vault
 
 _LOCK_WAIT_S = 60.0
+_DISK_TROUBLE = frozenset({7, 10, 13, 14})
+"""Primary result codes: NOMEM, IOERR, FULL, CANTOPEN (sqlite.org/rescode.html)."""
 
 
 class BackupUnusableError(LindaError):
@@ -100,7 +103,10 @@ def put_back(paths: SessionPaths, backup: Backup, vault: Vault | None, *, becaus
 
 
 def finish_interrupted(paths: SessionPaths) -> bool:
-    """Bring a restore to its end that was cut short after the new store was whole; return whether there was one."""
+    """Bring a restore to its end that was cut short after the new store was whole; return whether there was one.
+
+    Raises OSError when the disk does not allow it.
+    """
     if not paths.next_store.is_file():
         return False
     if not _is_whole(paths.next_store):  # no restore of ours has left it
@@ -113,7 +119,8 @@ def finish_interrupted(paths: SessionPaths) -> bool:
 def _is_whole(store: Path) -> bool:
     try:
         return read_identity(store) is not None
-    except (StoreDamagedError, DeviceBrokenError, sqlite3.DatabaseError):
+    except (StoreDamagedError, DeviceBrokenError, sqlite3.DatabaseError) as error:
+        _blame_the_disk(error, store)
         return False
 
 
@@ -143,12 +150,20 @@ def _prepare(draft: Path, paths: SessionPaths, backup: Backup, vault: Vault | No
         generation = max(mark.generation, backup.manifest.generation) + 1
         set_generation(draft, generation)
     except (StoreDamagedError, DeviceBrokenError, sqlite3.DatabaseError) as error:
+        _blame_the_disk(error, draft)
         raise BackupUnusableError(f"its copy is damaged: {error}") from error
     sync_file(draft)
 
 
+def _blame_the_disk(error: Exception, store: Path) -> None:
+    """Raise OSError when an error says nothing against a store, but that the disk is full or fails."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK_TROUBLE:
+        raise OSError(errno.EIO, str(error), str(store)) from error
+
+
 def _unpack(draft: Path, backup: Backup, vault: Vault | None) -> None:
-    draft.unlink(missing_ok=True)
+    for file in (draft, *side_files(draft)):  # an old journal would be played back into the new draft
+        file.unlink(missing_ok=True)
     draft.touch(mode=0o600)
     if not backup.manifest.sealed_with:
         shutil.copyfile(backup.copy, draft)

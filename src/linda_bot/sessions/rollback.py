@@ -15,7 +15,7 @@ from typing import Annotated
 import msgspec
 
 from linda_bot.kernel.files import UnreadableFileError, fit_json, read_json, sync_file, write_json
-from linda_bot.sessions.store import opened, side_files
+from linda_bot.sessions.store import opened, seal_device, side_files
 
 _TABLE = "CREATE TABLE IF NOT EXISTS linda_bot (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
 _READ = "SELECT value FROM linda_bot WHERE name = 'generation'"
@@ -82,10 +82,11 @@ def generation_in(database: sqlite3.Connection) -> int:
 
 
 def set_generation(store: Path, generation: int) -> None:
-    """Write the number into a store, also while an engine has it open; raises sqlite3.Error."""
+    """Write the number into a store, and seal its device, also while an engine has it open; raises sqlite3.Error."""
     with opened(store, "rw", busy_s=_BUSY_S) as database, database:
         database.execute(_TABLE)
         database.execute(_WRITE, (generation,))
+        seal_device(database)
 
 
 def bring_to_disk(store: Path) -> None:
@@ -98,10 +99,17 @@ def bring_to_disk(store: Path) -> None:
 def boot_id() -> str:
     """Return what tells this boot of the machine from the one before; empty where that is not known."""
     if sys.platform == "darwin":
-        asked = subprocess.run(
-            ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, text=True, timeout=5, check=False
-        )
-        return asked.stdout.strip()
+        try:
+            asked = subprocess.run(
+                ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"],
+                capture_output=True,
+                text=True,
+                timeout=5,
+                check=False,
+            )
+            return asked.stdout.strip()
+        except (OSError, subprocess.SubprocessError):
+            return ""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

@@ -8,8 +8,8 @@ import hashlib
 import os
 import sqlite3
 import sys
+import threading
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import msgspec
@@ -62,15 +62,17 @@ def _make(job: Job, paths: SessionPaths) -> Outcome:
 def _fill(draft: Path, job: Job, paths: SessionPaths) -> Manifest:
     copy = draft / COPY
     _copy(paths.store, copy)
+    made_at = datetime.now(UTC)
+    keeping = None if job.keys else _Keeping(copy)
     identity = _look_over(copy, paths)
     generation = read_generation(copy)
-    made_at = datetime.now(UTC)
     if job.keys:
         vault = Vault(job.keys)
         sealed = draft / SEALED_COPY
         write_atomic(sealed, vault.seal(copy.read_bytes()))
         copy.unlink()
         copy = sealed
+    sha256 = (keeping or _Keeping(copy)).sha256()
     manifest = Manifest(
         account=job.account,
         linked_number=identity.number,
@@ -79,7 +81,7 @@ def _fill(draft: Path, job: Job, paths: SessionPaths) -> Manifest:
         fingerprint=identity.fingerprint,
         created_at=timestamp(made_at),
         reason=job.reason,
-        sha256=_bring_to_disk(copy),
+        sha256=sha256,
         size=copy.stat().st_size,
         neonize_version=_neonize_version(),
         sandbox=paths.sandbox_mark.exists(),
@@ -102,6 +104,7 @@ def _copy(store: Path, copy: Path) -> None:
         target.execute("PRAGMA synchronous=OFF")
         source.backup(target)
     with opened(copy, "rw") as target:
+        target.execute("PRAGMA synchronous=OFF")
         target.execute("PRAGMA journal_mode=DELETE").fetchone()  # one file, without a log beside it
 
 
@@ -114,18 +117,46 @@ def _look_over(copy: Path, paths: SessionPaths) -> Identity:
     return identity
 
 
-def _bring_to_disk(file: Path) -> str:
-    """Have a file survive a power loss, and return its SHA-256."""
-    with file.open("rb") as opened_file:
-        os.fsync(opened_file.fileno())
-        return hashlib.file_digest(opened_file, "sha256").hexdigest()
+class _Keeping:
+    """Has a file survive a power loss, and sums it up, while others read it: the one waits, the other calculates."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._trouble: OSError | None = None
+        self._syncing = threading.Thread(target=self._sync, daemon=True)
+        self._summing = threading.Thread(target=self._sum_up, daemon=True)
+        self._sha256 = ""
+        self._syncing.start()
+        self._summing.start()
+
+    def sha256(self) -> str:
+        """Return the sum when the file is on the disk; raises OSError."""
+        self._syncing.join()
+        self._summing.join()
+        if self._trouble is not None:
+            raise self._trouble
+        assert self._sha256
+        return self._sha256
+
+    def _sync(self) -> None:
+        try:
+            with self._file.open("rb") as opened_file:
+                os.fsync(opened_file.fileno())
+        except OSError as error:
+            self._trouble = error
+
+    def _sum_up(self) -> None:
+        try:
+            with self._file.open("rb") as opened_file:
+                self._sha256 = hashlib.file_digest(opened_file, "sha256").hexdigest()
+        except OSError as error:
+            self._trouble = error
 
 
 def _neonize_version() -> str:
-    try:
-        return version("neonize")
-    except PackageNotFoundError:
-        return ""
+    """Return what is installed; importlib.metadata knows it too, but takes as long to import as all the rest."""
+    found = (entry for place in sys.path for entry in Path(place).glob("neonize-*.dist-info"))
+    return next((entry.name.removeprefix("neonize-").removesuffix(".dist-info") for entry in found), "")
 
 
 def main() -> int:

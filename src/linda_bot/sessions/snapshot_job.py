@@ -15,6 +15,10 @@ class Job(msgspec.Struct, frozen=True):
     keys: tuple[str, ...] = ()
     """The keys that encrypt it; none for a copy in the clear."""
 
+    def __repr__(self) -> str:
+        """Tell of everything but the keys."""
+        return f"Job({self.account!r}, {self.reason!r}, keep={self.keep})"
+
 
 class Outcome(msgspec.Struct, frozen=True):
     """What came of a job: a backup, or an error in one line."""

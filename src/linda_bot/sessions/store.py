@@ -27,6 +27,10 @@ _LENGTHS = {
     "adv_device_sig": _SIGNATURE,
 }
 _NO_TEXT = "its schema is no text"
+_NEVER_CHANGE = ("jid", "registration_id", "noise_key", "identity_key")
+_SEAL_BYTES = 6
+_LONGEST_DEVICE = 9
+_TABLES = "SELECT count(*) FROM sqlite_master WHERE name = ?"
 
 
 class StoreDamagedError(Exception):
@@ -69,14 +73,34 @@ def opened(store: Path, mode: str = "ro", *, busy_s: float = 1.0) -> "Iterator[s
 def read_identity(store: Path, mode: str = "ro", *, thorough: bool = False) -> Identity | None:
     """Check a whole store and return whose it is; None when it holds no linked device.
 
-    Raises StoreDamagedError, DeviceBrokenError, or a sqlite3.DatabaseError that `damage_of` can judge.
+    Raises StoreDamagedError, DeviceBrokenError, or a sqlite3.DatabaseError, which may blame the disk; see `validation`.
     """
     try:
         with opened(store, mode) as database:
             _check(database, "integrity_check" if thorough else "quick_check")
-            return _identity(_device_rows(database))
+            rows = _device_rows(database)
+            _check_seal(database, rows)
+            return _identity(rows)
     except UnicodeDecodeError as error:  # SQLite's complaint quotes damaged text, which Python cannot decode
         raise StoreDamagedError(_NO_TEXT) from error
+
+
+def seal_device(database: "sqlite3.Connection") -> None:
+    """Remember what of the linked device never changes, in the table of ours that is there, if it is not yet.
+
+    Damage within a key is none to SQLite, and to WhatsApp it looks like a device that it does not know: without this
+    it would cost the link.
+    """
+    rows = _device_rows(database)
+    if len(rows) == 1:
+        database.execute("INSERT OR IGNORE INTO linda_bot VALUES ('device', ?)", (_seal(rows[0]),))
+
+
+def forget_seal(store: Path) -> None:
+    """Have a store be fit for another linking; only while no engine has it open. Raises sqlite3.Error."""
+    with opened(store, "rw") as database, database:
+        if database.execute(_TABLES, ("linda_bot",)).fetchone()[0]:
+            database.execute("DELETE FROM linda_bot WHERE name = 'device'")
 
 
 def has_device(store: Path) -> bool:
@@ -105,8 +129,21 @@ def _check(database: "sqlite3.Connection", pragma: str) -> None:
 
 
 def _device_rows(database: "sqlite3.Connection") -> list[dict[str, object]]:
-    tables = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'whatsmeow_device'").fetchone()[0]
+    tables = database.execute(_TABLES, ("whatsmeow_device",)).fetchone()[0]
     return [dict(row) for row in database.execute("SELECT * FROM whatsmeow_device")] if tables else []
+
+
+def _check_seal(database: "sqlite3.Connection", rows: list[dict[str, object]]) -> None:
+    if len(rows) != 1 or not database.execute(_TABLES, ("linda_bot",)).fetchone()[0]:
+        return
+    sealed = database.execute("SELECT value FROM linda_bot WHERE name = 'device'").fetchone()
+    if sealed is not None and sealed[0] != _seal(rows[0]):
+        raise DeviceBrokenError("the linked device's keys are not those that it was linked with")
+
+
+def _seal(row: dict[str, object]) -> int:
+    kept = repr([row.get(column) for column in _NEVER_CHANGE])
+    return int.from_bytes(hashlib.sha256(kept.encode(errors="backslashreplace")).digest()[:_SEAL_BYTES])
 
 
 def _identity(rows: list[dict[str, object]]) -> Identity | None:
@@ -129,7 +166,7 @@ def _identity(rows: list[dict[str, object]]) -> Identity | None:
     assert isinstance(identity_key, bytes)
     return Identity(
         number=number,
-        device=int(device) if device.isdecimal() else 0,
+        device=int(device) if device.isdecimal() and len(device) <= _LONGEST_DEVICE else 0,
         lid=str(row.get("lid") or ""),
         registration_id=registration if isinstance(registration, int) else 0,
         fingerprint=hashlib.sha256(b"linda-bot device " + jid.encode() + identity_key).hexdigest()[:16],

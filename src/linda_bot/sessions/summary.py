@@ -4,7 +4,14 @@ import contextlib
 
 import msgspec
 
-from linda_bot.kernel.files import UnreadableFileError, make_private_dir, put_unreadable_aside, read_json, write_json
+from linda_bot.kernel.files import (
+    UnreadableFileError,
+    clear_drafts,
+    make_private_dir,
+    put_unreadable_aside,
+    read_json,
+    write_json,
+)
 from linda_bot.kernel.flock import locked
 from linda_bot.sessions.catalogue import all_backups
 from linda_bot.sessions.device_status import DeviceStatus, load_status
@@ -41,6 +48,7 @@ def update_summary(paths: SessionPaths, status: DeviceStatus, state: str = "") -
     """Bring one account's part up to date; what is lost or unreadable is rebuilt. Raises OSError."""
     make_private_dir(paths.cache)
     with contextlib.suppress(BlockingIOError), locked(paths.cache / ".session-state.lock", wait_s=_LOCK_WAIT_S):
+        clear_drafts(paths.data_dir, of=paths.summary.name)
         content = _load(paths)
         sessions = content["sessions"]
         assert isinstance(sessions, dict)

@@ -6,13 +6,22 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from linda_bot.kernel.errors import UsageError
-from linda_bot.kernel.files import UnreadableFileError, make_private_dir, read_json, write_atomic, write_json
+from linda_bot.kernel.files import (
+    UnreadableFileError,
+    clear_drafts,
+    make_private_dir,
+    put_unreadable_aside,
+    read_json,
+    write_atomic,
+    write_json,
+)
 
 WRITER = """
 import sys
@@ -110,3 +119,58 @@ def test_a_directory_that_cannot_be_ours_is_refused(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=hint) as caught:
             make_private_dir(tmp_path / name)
         assert "\n" not in str(caught.value)
+
+
+def test_two_threads_that_write_one_file_do_not_meet(tmp_path: Path) -> None:
+    """Each has a draft of its own: the content is always that of one of them, and neither fails."""
+    path = tmp_path / "state.json"
+    write_json(path, [0] * 5000)
+    errors: list[Exception] = []
+
+    def write(number: int) -> None:
+        try:
+            for _ in range(50):
+                write_json(path, [number] * 5000)
+        except OSError as error:
+            errors.append(error)
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in (1, 2)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        content = read_json(path)
+        assert isinstance(content, list)
+        assert (len(content), len(set(content))) == (5000, 1)
+    assert errors == []
+    assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_drafts_are_cleared(tmp_path: Path) -> None:
+    """All in a directory of ours, only those of one file in one that is not; nothing but files."""
+    names = [".a.json.12-34.new", ".a.json.12.new", ".b.json.12-34.new", "a.json", ".other", "a.new"]
+    for name in names:
+        (tmp_path / name).touch()
+    (tmp_path / ".directory.new").mkdir()
+    clear_drafts(tmp_path, of="a.json")
+    assert {entry.name for entry in tmp_path.iterdir()} == {*names[2:], ".directory.new"}
+    clear_drafts(tmp_path)
+    assert {entry.name for entry in tmp_path.iterdir()} == {*names[3:], ".directory.new"}
+    clear_drafts(tmp_path / "none")
+
+
+def test_the_last_few_that_could_not_be_read_are_kept(tmp_path: Path) -> None:
+    """Files, links and directories; a directory is never written over, and neither is anything by one."""
+    path = tmp_path / "state.json"
+    assert put_unreadable_aside(path) is None
+    for number in range(5):
+        path.write_text(str(number))
+        assert put_unreadable_aside(path) is not None
+    found = [(tmp_path / f"state.json.unreadable{ending}").read_text() for ending in ("", "-2", "-3")]
+    assert found == ["0", "1", "4"]
+    path.mkdir()
+    assert put_unreadable_aside(path) is None
+    assert path.is_dir()
+    path.rmdir()
+    (tmp_path / "state.json.unreadable-2").unlink()
+    path.symlink_to(tmp_path / "nowhere")
+    assert put_unreadable_aside(path) == tmp_path / "state.json.unreadable-2"

@@ -17,17 +17,8 @@ from linda_bot.sessions.paths import SessionPaths
 from linda_bot.sessions.quarantine import set_aside
 from linda_bot.sessions.store import has_device
 from linda_bot.sessions.validation import Verdict, validate
+from tests.support.stores import NUMBER, add_device, make_session, rewrite
 
-NUMBER = "971505760056"
-KEYS = {
-    "noise_key": 32,
-    "identity_key": 32,
-    "signed_pre_key": 32,
-    "signed_pre_key_sig": 64,
-    "adv_account_sig": 64,
-    "adv_account_sig_key": 32,
-    "adv_device_sig": 64,
-}
 WITHOUT_ROOM = """
 import resource, sys
 from pathlib import Path
@@ -55,34 +46,7 @@ os._exit(0)
 @pytest.fixture(params=["plain", "a b#c?%41 ü"])
 def paths(request: pytest.FixtureRequest, tmp_path: Path) -> SessionPaths:
     """A whole, linked session, also where no care was taken of the path."""
-    made = SessionPaths(tmp_path / request.param, "default")
-    made.directory.mkdir(parents=True, mode=0o700)
-    write_store(made.store)
-    save_status(made.device_status, DeviceStatus(number=NUMBER, device_linked=True), {})
-    return made
-
-
-def write_store(path: Path, *, devices: int = 1, **changes: object) -> None:
-    """Write a store as the client library does, in WAL mode."""
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA journal_mode=WAL")
-        columns = ", ".join(f"{name} BLOB" for name in KEYS)
-        database.execute(f"CREATE TABLE whatsmeow_device (jid TEXT PRIMARY KEY, {columns})")
-        database.execute("CREATE TABLE whatsmeow_sessions (our_jid TEXT, session BLOB)")
-        database.executemany("INSERT INTO whatsmeow_sessions VALUES ('x', ?)", [(b"y" * 500,)] * 300)
-        for number in range(devices):
-            row = {"jid": f"{NUMBER}:{number + 3}@s.whatsapp.net"} | {name: b"k" * size for name, size in KEYS.items()}
-            row |= changes  # type: ignore[arg-type]
-            marks = ", ".join("?" * len(row))
-            database.execute(f"INSERT INTO whatsmeow_device VALUES ({marks})", list(row.values()))
-        database.commit()
-
-
-def rewrite(paths: SessionPaths, **how: object) -> None:
-    """Replace the store."""
-    for file in paths.directory.glob("session.db*"):
-        file.unlink()
-    write_store(paths.store, **how)  # type: ignore[arg-type]
+    return make_session(tmp_path / request.param)
 
 
 def test_a_whole_session_is_restorable(paths: SessionPaths) -> None:
@@ -112,8 +76,7 @@ def test_what_a_crash_left_in_the_log_is_read(paths: SessionPaths) -> None:
     """The device row may be in the write-ahead log only."""
     rewrite(paths, devices=0)
     database = sqlite3.connect(paths.store)
-    row = [f"{NUMBER}:7@s.whatsapp.net", *(b"k" * size for size in KEYS.values())]
-    database.execute(f"INSERT INTO whatsmeow_device VALUES ({', '.join('?' * len(row))})", row)
+    add_device(database)
     database.commit()
     crashed = SessionPaths(paths.data_dir / "crashed", "default")
     crashed.directory.mkdir(parents=True)
@@ -285,6 +248,7 @@ def test_a_directory_that_is_not_ours_is_no_damage(paths: SessionPaths) -> None:
         validate(paths)
 
 
+@pytest.mark.slow
 def test_random_damage_never_surprises(paths: SessionPaths) -> None:
     """Flipped bits, cut ends: always a verdict, never an exception."""
     whole = paths.store.read_bytes()

@@ -1,0 +1,137 @@
+"""A full disk: nothing crashes, nothing is lost, and with room again the bot is back without a pairing."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from linda_bot.kernel.errors import ExitCode
+from linda_bot.sandbox.bot_process import LISTENING, BotError, BotProcess
+from linda_bot.sandbox.contact import Contact
+from linda_bot.sandbox.server import Sandbox
+from tests.e2e.conftest import BOT, StartBot
+
+_SIZE = "8m"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a file system of eight megabytes; needs root and mount."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    if os.geteuid() != 0 or mount is None or umount is None:
+        pytest.skip("a file system of its own can only be mounted by root")
+    made = subprocess.run(
+        [mount, "-t", "tmpfs", "-o", f"size={_SIZE},mode=700", "linda-test", str(place)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if made.returncode != 0:
+        pytest.skip(f"a file system of its own cannot be mounted here: {made.stderr.strip()}")
+    try:
+        yield place
+    finally:
+        subprocess.run([umount, "--lazy", str(place)], check=True)
+
+
+@pytest.mark.parametrize("ending", ["orderly", "killed"])
+async def test_a_start_on_a_full_disk(sandbox: Sandbox, start_bot: StartBot, small_disk: Path, ending: str) -> None:
+    """It listens or says in one line what is wrong; the link is there when there is room again."""
+    await _link(sandbox, start_bot, small_disk, ending)
+    before = _store(small_disk)
+    ballast = _fill(small_disk)
+    bot = await start_bot("--data-dir", small_disk)
+    code = await _come_to_an_end(bot)
+
+    assert code in (ExitCode.OK, ExitCode.USAGE), bot.screen
+    assert "█" not in bot.screen
+    assert "Linking is needed" not in bot.screen
+    assert _store(small_disk)[: len(before)] == before or LISTENING in bot.screen
+    ballast.unlink()
+    bot = await start_bot("--data-dir", small_disk)
+    await bot.ready()
+    assert await bot.stop() == 0
+    assert sandbox.phone(BOT).pairings == 1
+
+
+async def test_a_damaged_store_on_a_full_disk(sandbox: Sandbox, start_bot: StartBot, small_disk: Path) -> None:
+    """No backup can be put back for lack of room: one line says so, nothing is moved; with room it is."""
+    await _link(sandbox, start_bot, small_disk, "orderly")
+    store = small_disk / "sessions" / "session-default" / "session.db"
+    os.truncate(store, store.stat().st_size // 2)
+    before = _store(small_disk)
+    ballast = _fill(small_disk)
+    bot = await start_bot("--data-dir", small_disk)
+
+    assert await bot.exited() == ExitCode.USAGE
+    assert "no space left on device" in bot.lines[-1]
+    assert "█" not in bot.screen
+    assert _store(small_disk) == before
+    ballast.unlink()
+    bot = await start_bot("--data-dir", small_disk)
+    await bot.ready()
+    assert "was put back" in bot.screen
+    assert sandbox.phone(BOT).pairings == 1
+
+
+async def test_a_disk_that_fills_up_and_is_cleared(
+    sandbox: Sandbox, start_bot: StartBot, friend: Contact, small_disk: Path
+) -> None:
+    """The bot lives through it and answers again once there is room, by itself."""
+    bot = await start_bot("--data-dir", small_disk, LINDA_RECONNECT__DELAYS="[0.3,0.5]")
+    await sandbox.phone(BOT).scan(await bot.qr_text())
+    await bot.ready()
+    assert (await friend.ask(BOT, "!ping")).text == "pong"
+    ballast = _fill(small_disk)
+    for _ in range(5):
+        await friend.send(BOT, "!ping")
+    sandbox.drop(BOT)
+    await asyncio.sleep(2)
+    ballast.unlink()
+    friend.received()
+
+    assert (await friend.ask(BOT, "!ping", within_s=30)).text == "pong"
+    assert await bot.stop() == 0
+    assert sandbox.phone(BOT).pairings == 1
+
+
+async def _link(sandbox: Sandbox, start_bot: StartBot, disk: Path, ending: str) -> None:
+    bot = await start_bot("--data-dir", disk, LINDA_BACKUP__AFTER_STABLE="0.2")
+    await sandbox.phone(BOT).scan(await bot.qr_text())
+    await bot.wait_for("Backup backup-default-001 made")
+    if ending == "orderly":
+        assert await bot.stop() == 0
+    else:
+        await bot.close()
+
+
+async def _come_to_an_end(bot: BotProcess) -> int:
+    """Give a bot some seconds, then stop it; return its exit code."""
+    try:
+        return await bot.exited(within_s=2)
+    except BotError:
+        return await bot.stop(within_s=6)
+
+
+def _store(disk: Path) -> bytes:
+    return (disk / "sessions" / "session-default" / "session.db").read_bytes()
+
+
+def _fill(disk: Path) -> Path:
+    """Fill a file system to the brim."""
+    ballast = disk / "ballast"
+    descriptor = os.open(ballast, os.O_WRONLY | os.O_CREAT)
+    try:
+        size = 65536
+        while size:
+            try:
+                os.write(descriptor, bytes(size))
+            except OSError:
+                size //= 2
+    finally:
+        os.close(descriptor)
+    return ballast
