@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from linda_bot.whatsapp.spawn import ENGINE_COMMAND, EngineProcess, end_if_ours, spawn_engine
 
-SANDBOX_ENGINE_COMMAND = (sys.executable, "-m", "linda_bot.sandbox.engine")
+SANDBOX_ENGINE_COMMAND = (sys.executable, "-P", "-m", "linda_bot.sandbox.engine")
 SANDBOX_ENVIRONMENT_FILE = "engine.env"
 
 

@@ -24,7 +24,7 @@ from linda_bot.sandbox.registry import Registry
 from linda_bot.sandbox.session import Session
 from linda_bot.sandbox.tokens import load_tokens
 
-ENGINE_COMMAND = (sys.executable, "-m", "linda_bot.sandbox.engine")
+ENGINE_COMMAND = (sys.executable, "-P", "-m", "linda_bot.sandbox.engine")
 ENVIRONMENT_FILE = "engine.env"
 _KEPT_NOTES = 10_000
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-ENGINE_COMMAND = (sys.executable, "-m", "linda_bot.whatsapp.engine")
+ENGINE_COMMAND = (sys.executable, "-P", "-m", "linda_bot.whatsapp.engine")
 
 
 class EngineProcess(NamedTuple):

@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from linda_bot.sessions.catalogue import all_backups, retire
 from linda_bot.sessions.manifest import COPY, MANIFEST, RETIRED
 from linda_bot.sessions.opening import open_session
 from linda_bot.sessions.paths import SessionPaths
-from linda_bot.sessions.quarantine import KEEP, quarantines, set_aside, set_store_aside
+from linda_bot.sessions.quarantine import quarantines
 from linda_bot.sessions.ratchets import strip_ratchets
 from linda_bot.sessions.recovery import BackupUnusableError, Choice, Recovery, finish_interrupted, put_back, recover
 from linda_bot.sessions.rollback import load_run_mark, read_generation
@@ -353,43 +352,6 @@ def test_a_full_disk_says_nothing_against_a_backup(paths: SessionPaths, spare: i
     assert said(paths.store) == "live"
     assert not list(paths.directory.glob("session.db.next*"))
     assert bring_back(paths).backup == newest
-
-
-def test_the_newest_three_that_were_set_aside_are_kept(paths: SessionPaths) -> None:
-    """Each with the reason."""
-    places = []
-    for number in range(5):
-        rewrite(paths)
-        say(paths.store, str(number))
-        places.append(set_store_aside(paths, f"reason {number}"))
-
-    assert quarantines(paths) == places[: 5 - KEEP - 1 : -1]
-    assert [said(place / "session.db") for place in quarantines(paths)] == ["4", "3", "2"]
-    assert "reason 4" in (quarantines(paths)[0] / "why.json").read_text()
-
-
-def test_a_clock_that_went_back_costs_nothing(paths: SessionPaths) -> None:
-    """What was just set aside is never what goes."""
-    for year in (2026, 2027, 2028):
-        rewrite(paths)
-        set_aside(paths, "a test", now=datetime(year, 1, 1, tzinfo=UTC))
-    rewrite(paths)
-    say(paths.store, "just now")
-    place = set_aside(paths, "a test", now=datetime(1970, 1, 1, tzinfo=UTC))
-
-    assert place is not None
-    assert said(place / "session.db") == "just now"
-    assert len(quarantines(paths)) == KEEP
-
-
-def test_nothing_to_set_aside(paths: SessionPaths) -> None:
-    """Status and history alone are no session; another account's places are not counted."""
-    paths.store.unlink()
-    (paths.cache / f"quarantine-{OTHER}-20260101T000000.000000Z").mkdir()
-
-    assert set_store_aside(paths, "a test") is None
-    assert set_aside(paths, "a test") is None
-    assert quarantines(paths) == []
 
 
 def pipe(path: Path) -> None:
