@@ -2,7 +2,7 @@
 
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -40,10 +40,11 @@ def examine(manager: SessionManager) -> list[Check]:
         info = manager.get_session_info()
     except SessionInaccessibleError as error:
         return [Check("session", ok=False, found=str(error)), *_places(paths)]
+    faults = {backup.name: fault_of(backup) for backup in info.backups}
     return [
-        *_points(info, manager),
+        *_points(info, manager, faults),
         _lock(info, paths),
-        _backups(info),
+        _backups(info, faults),
         *_states(paths),
         *_places(paths),
         _leftovers(paths),
@@ -52,36 +53,32 @@ def examine(manager: SessionManager) -> list[Check]:
     ]
 
 
-def _points(info: SessionInfo, manager: SessionManager) -> Iterator[Check]:
+def _points(info: SessionInfo, manager: SessionManager, faults: Mapping[str, str]) -> Iterator[Check]:
     validation = info.validation
+    usable = next((backup.name for backup in info.backups if backup.retired is None and not faults[backup.name]), "")
+    spent = validation.verdict in (Verdict.DAMAGED, Verdict.MISSING, Verdict.NOT_LINKED)
     for point in validation.points:
-        mend = _store_mend(validation, info, manager) if not point.ok else None
-        advice = _advice(validation, info) if not point.ok and point.number < len(_POINTS) else point.advice
-        ok: bool | None = point.ok
-        if not point.ok and validation.verdict is Verdict.RESTORABLE and point.advice == "it is written anew":
-            ok = None  # the bot mends it by itself
-        yield Check(f"{point.number} {point.name}", ok, point.reason, advice, mend)
+        name = f"{point.number} {point.name}"
+        if point.ok:
+            yield Check(name, ok=True, found=point.reason)
+        elif validation.verdict is Verdict.RESTORABLE:  # metadata, which never costs anybody the link
+            yield Check(name, ok=None, found=point.reason, advice=point.advice)
+        else:
+            mend = manager.restore_session if spent and usable else None
+            yield Check(name, ok=False, found=point.reason, advice=_advice(validation, info, usable), mend=mend)
     reached = len(validation.points)
     for number, name in enumerate(_POINTS[reached:], reached + 1):
         yield Check(f"{number} {name}", None, "not looked at: an earlier point is not well")
 
 
-def _advice(validation: Validation, info: SessionInfo) -> str:
-    usable = next((backup for backup in info.backups if backup.retired is None and not fault_of(backup)), None)
+def _advice(validation: Validation, info: SessionInfo, usable: str) -> str:
     if validation.verdict is Verdict.WRONG_ACCOUNT:
         return "set LINDA_ACCOUNT (or --account) to the linked number, or move that session away"
-    if usable is not None:
-        return f"`linda-bot run` puts {usable.name} back by itself; `linda-bot doctor --fix` does it now"
+    if usable:
+        return f"`linda-bot run` puts {usable} back by itself; `linda-bot doctor --fix` does it now"
     if info.status is not None and info.status.restore_status == "logged_out":
         return "the phone has removed this device: `linda-bot run` shows a QR code"
     return "`linda-bot run` shows a QR code; scan it with the phone"
-
-
-def _store_mend(validation: Validation, info: SessionInfo, manager: SessionManager) -> Callable[[], object] | None:
-    """Return how to put a backup back, where one may be put back by itself."""
-    spent = validation.verdict in (Verdict.DAMAGED, Verdict.MISSING, Verdict.NOT_LINKED)
-    usable = any(backup.retired is None and not fault_of(backup) for backup in info.backups)
-    return manager.restore_session if spent and usable else None
 
 
 def _lock(info: SessionInfo, paths: SessionPaths) -> Check:
@@ -93,13 +90,13 @@ def _lock(info: SessionInfo, paths: SessionPaths) -> Check:
     return Check("lock", ok=True, found="free: no bot runs on this session")
 
 
-def _backups(info: SessionInfo) -> Check:
-    faults = [f"{backup.name}: {fault}" for backup in info.backups if (fault := fault_of(backup))]
-    faults += [f"{name}: its manifest cannot be read" for name in info.unreadable_backups]
-    good = len(info.backups) - sum(bool(fault_of(backup)) for backup in info.backups)
-    if faults:
+def _backups(info: SessionInfo, faults: Mapping[str, str]) -> Check:
+    told = [f"{name}: {fault}" for name, fault in faults.items() if fault]
+    told += [f"{name}: its manifest cannot be read" for name in info.unreadable_backups]
+    good = sum(not fault for fault in faults.values())
+    if told:
         advice = "make a new one with `linda-bot backup`; the damaged ones are passed over" if not good else ""
-        return Check("backups", ok=None if good else False, found=f"{good} good; {'; '.join(faults)}", advice=advice)
+        return Check("backups", ok=None if good else False, found=f"{good} good; {'; '.join(told)}", advice=advice)
     if not good:
         advice = "one is made when the link has been up for a minute; or now: `linda-bot backup`"
         return Check("backups", ok=None, found="none yet", advice=advice)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -261,8 +260,3 @@ class SessionManager:
             book.change(device_linked=True, number=backup.manifest.linked_number, restore_status="from_backup")
             book.note("session_restored", backup=backup.name, madeAt=made_at)
         return Restored(validate(self.paths), backup, recovery.quarantined, recovery.passed_over, kept)
-
-
-def age_s(backup: Backup, now: datetime) -> float:
-    """Return how old a backup is, in seconds."""
-    return max((now - backup.manifest.created).total_seconds(), 0.0)

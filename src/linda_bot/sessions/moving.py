@@ -25,6 +25,8 @@ def import_session(manager: SessionManager, file: Path, *, force: bool = False) 
     With `force` also over a session that is whole, which is backed up and set aside first. Raises SessionHeldError
     while a bot runs, UsageError, NoBackupError; nothing is changed then.
     """
+    if not file.is_file():
+        raise UsageError(f"there is no file {file}")
 
     async def work() -> Restored:
         async with manager.held() as book:
