@@ -89,9 +89,10 @@ class StoredSession:
         return await asyncio.to_thread(has_device, self._paths.store)
 
     async def set_aside(self, because: str) -> Path | None:
-        """Move the session to quarantine; its status and history go with it, and are begun anew with what is known."""
+        """Move the session to quarantine; its status and history go with it, and are written anew as they were."""
         self._fingerprint = ""
         async with self._book.paused(), self._moving:
+            await self._on_disk(self._book.remember)
             return await self._on_disk(lambda: set_aside(self._paths, because))
 
     async def recover(self, because: str) -> PutBack:

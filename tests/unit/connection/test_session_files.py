@@ -1,6 +1,7 @@
 """The session's files under the link's hands: nobody comes in between, nobody leaves half-way."""
 
 import asyncio
+import json
 import time
 from pathlib import Path
 
@@ -61,3 +62,18 @@ async def test_a_backup_that_is_being_made_is_retired_with_the_others(
     await retiring
 
     assert order == ["backup made", "retired"]
+
+
+async def test_the_history_outlives_a_session_that_is_set_aside(paths: SessionPaths) -> None:
+    """Also when nothing has happened yet since the start."""
+    earlier = SessionBook(paths)
+    earlier.note("device_linked")
+    await earlier.close()
+    paths.store.write_bytes(b"junk")
+    book = SessionBook(paths)
+    await StoredSession(paths, book).set_aside("it is damaged")
+    book.note("session_quarantined")
+    await book.close()
+
+    history = json.loads(paths.history.read_text())
+    assert [entry["eventType"] for entry in history] == ["device_linked", "session_quarantined"]
