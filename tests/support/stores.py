@@ -147,3 +147,8 @@ def copy_session(paths: SessionPaths, data_dir: Path) -> SessionPaths:
     """Copy a data directory as it is."""
     shutil.copytree(paths.data_dir, data_dir, symlinks=True)
     return SessionPaths(data_dir, paths.account)
+
+
+def names(paths: SessionPaths) -> list[str]:
+    """Return the backups' numbers, newest first."""
+    return [backup.name.rpartition("-")[2] for backup in all_backups(paths)]

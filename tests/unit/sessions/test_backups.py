@@ -26,6 +26,7 @@ from tests.support.stores import (
     backup_named,
     identity_of,
     make_session,
+    names,
     rewrite,
     said,
     say,
@@ -39,11 +40,6 @@ OTHER = "15550001111"
 def paths(tmp_path: Path) -> SessionPaths:
     """A whole, linked session."""
     return make_session(tmp_path / "bot", sessions=20)
-
-
-def names(paths: SessionPaths) -> list[str]:
-    """Return the backups' numbers, newest first."""
-    return [backup.name.rpartition("-")[2] for backup in all_backups(paths)]
 
 
 def hurt(file: Path) -> None:
