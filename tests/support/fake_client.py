@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,6 +36,9 @@ class FakeWhatsApp:
         """What a login is answered with instead of success."""
         self.waiting: list[IncomingMessage] = []
         self.heard: list[tuple[str, str]] = []
+        self.pair_refusal = ""
+        """What a request for a pairing code is refused with."""
+        self.send_takes_s = 0.0
         self.pairings = 0
         self.clients: list[FakeClient] = []
         self._ids = itertools.count(1)
@@ -78,6 +82,7 @@ class FakeClient:
         self._online = False
         self._code = ""
         self._pinging = False
+        self._busy = 0
 
     @property
     def alive(self) -> bool:
@@ -114,7 +119,15 @@ class FakeClient:
 
     async def send_text(self, chat: str, text: str, *, within_s: float = 120) -> SentMessage:
         """Send; see the port."""
-        await self._answer(within_s)
+        self._busy += 1
+        try:
+            await self._answer(within_s)
+            await asyncio.sleep(self._whatsapp.send_takes_s)
+            if self._gone.is_set():
+                message = "the engine ended before it answered"
+                raise NoAnswerError(message)
+        finally:
+            self._busy -= 1
         self._whatsapp.heard.append((chat, text))
         return SentMessage(id=f"S{len(self._whatsapp.heard)}", at=datetime.now(UTC))
 
@@ -128,6 +141,15 @@ class FakeClient:
         self._pinging = False
         return 0.001
 
+    async def pair_phone(self, number: str, *, within_s: float = 20) -> str:
+        """Hand out a pairing code; see the port."""
+        if not self._code:
+            message = "client is nil: ensure client is connected"
+            raise ClientError(message)
+        if self._whatsapp.pair_refusal:
+            raise ClientError(self._whatsapp.pair_refusal)
+        return "ABCD-EFGH"
+
     async def logout(self, *, within_s: float = 20) -> None:
         """Unlink; see the port."""
         await self._answer(within_s)
@@ -135,8 +157,12 @@ class FakeClient:
         del self._whatsapp.linked[self._request.store]
         self._online = False
 
-    async def stop(self, *, within_s: float = 3) -> None:
+    async def stop(self, *, within_s: float = 3, drain_s: float = 0) -> None:
         """End; see the port."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(drain_s):
+                while self._busy:
+                    await asyncio.sleep(0.01)
         self._end(0, asked=True)
 
     def kill(self, code: int = -9) -> None:

@@ -26,6 +26,8 @@ from linda_bot.whatsapp.wire import (
     Failed,
     Logout,
     Notice,
+    PairingCode,
+    PairPhone,
     Ping,
     SendText,
     Sent,
@@ -128,11 +130,19 @@ class EngineClient:
         await self._ask_alone(Ping(id=next(self._ids)), within_s=within_s)
         return loop.time() - asked_at
 
+    async def pair_phone(self, number: str, *, within_s: float = 20) -> str:
+        """Ask for a pairing code; see the port."""
+        reply = await self._ask_alone(PairPhone(id=next(self._ids), number=number), within_s=within_s)
+        if not isinstance(reply, PairingCode):
+            message = f"the engine answered a request for a pairing code with {type(reply).__name__}"
+            raise ClientError(message)
+        return reply.code
+
     async def logout(self, *, within_s: float = 20) -> None:
         """Unlink the device; see the port."""
         await self._ask_alone(Logout(id=next(self._ids)), within_s=within_s)
 
-    async def stop(self, *, within_s: float = 3) -> None:
+    async def stop(self, *, within_s: float = 3, drain_s: float = 0) -> None:
         """Ask the engine to end, then kill it; see the port."""
         self._asked_to_stop = True
         if self._gone.is_set():
@@ -143,9 +153,9 @@ class EngineClient:
         if self._watch is None:  # started ahead, but never used
             self._discard(self._process)
             return
-        self._write(Stop(id=next(self._ids)))
+        self._write(Stop(id=next(self._ids), drain_s=drain_s))
         with suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout(within_s + drain_s):
                 await self._gone.wait()
         self.kill()
         await self._gone.wait()
@@ -227,7 +237,7 @@ class EngineClient:
 
     def _receive(self, notice: Notice) -> None:
         match notice:
-            case Done() | Sent() | Failed():
+            case Done() | Sent() | PairingCode() | Failed():
                 answer = self._answers.pop(notice.id, None)
                 if answer is not None and not answer.done():
                     answer.set_result(notice)

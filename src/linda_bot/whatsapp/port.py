@@ -72,12 +72,19 @@ class WhatsAppClient(Protocol):
         Raises NotSentError when there is no connection, NoAnswerError after the deadline.
         """
 
+    async def pair_phone(self, number: str, *, within_s: float = 20) -> str:
+        """Ask for a code that the account with this number can type instead of scanning; valid for this QR round.
+
+        Only while QR codes are issued, once a round. Raises ClientError with the server's or the library's words.
+        """
+
     async def logout(self, *, within_s: float = 20) -> None:
         """Unlink the device at the server and delete it from the store; raises ClientError."""
 
-    async def stop(self, *, within_s: float = 3) -> None:
+    async def stop(self, *, within_s: float = 3, drain_s: float = 0) -> None:
         """Ask the engine to end, wait, then kill it; return when it is gone; `events` has ended then.
 
+        Requests that it is busy with get up to `drain_s` seconds, on top of the others, to be answered first.
         Harmless when repeated, and before `start`.
         """
 

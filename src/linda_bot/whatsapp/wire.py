@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from linda_bot.kernel.events import Secret
 from linda_bot.whatsapp.events import ClientEvent
 
 FRAME_HEADER = struct.Struct(">I")
@@ -41,12 +42,21 @@ class Ping(Request, frozen=True, kw_only=True):
     """Make a round trip to the server; answered by `Done` or `Failed`."""
 
 
+class PairPhone(Request, frozen=True, kw_only=True):
+    """Ask for a pairing code; answered by `PairingCode` or `Failed`."""
+
+    number: str
+
+
 class Logout(Request, frozen=True, kw_only=True):
     """Unlink at the server and delete the device row; answered by `Done` or `Failed`."""
 
 
 class Stop(Request, frozen=True, kw_only=True):
     """Hand over what is held, then end; the answer is the end of the pipe."""
+
+    drain_s: float = 0
+    """How long requests under way may take to be answered first."""
 
 
 class Took(Request, frozen=True, kw_only=True):
@@ -55,7 +65,7 @@ class Took(Request, frozen=True, kw_only=True):
     count: int
 
 
-AnyRequest = Connect | SendText | Ping | Logout | Stop | Took
+AnyRequest = Connect | SendText | Ping | PairPhone | Logout | Stop | Took
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -75,13 +85,19 @@ class Sent(Reply, frozen=True, kw_only=True):
     sent_at: datetime
 
 
+class PairingCode(Reply, frozen=True, kw_only=True):
+    """A code to type on the phone."""
+
+    code: Secret
+
+
 class Failed(Reply, frozen=True, kw_only=True):
     """The request failed; `error` is the client library's own text."""
 
     error: str
 
 
-AnyReply = Done | Sent | Failed
+AnyReply = Done | Sent | PairingCode | Failed
 Notice = AnyReply | ClientEvent
 
 _encoder = msgspec.msgpack.Encoder()

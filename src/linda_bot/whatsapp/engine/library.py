@@ -10,9 +10,11 @@ from urllib.parse import quote
 import neonize
 from neonize._binder import func_callback_bytes, func_callback_bytes2, func_string, gocode
 from neonize.client import NewClient
-from neonize.proto.Neonize_pb2 import JID
+from neonize.exc import PairPhoneError
+from neonize.proto.Neonize_pb2 import JID, PairPhoneParams, PairPhoneReturnFunction
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
+from neonize.utils.enum import ClientType
 
 from linda_bot.whatsapp.engine.translation import SUBSCRIBED
 
@@ -118,6 +120,23 @@ class Library:
     def ping(self) -> None:
         """Ask the server for the block list: a true round trip that changes nothing; raises GetBlocklistError."""
         self._client.get_blocklist()
+
+    def pair_phone(self, number: str) -> str:
+        """Ask for a pairing code; raises PairPhoneError. Only once a QR code was issued.
+
+        The server accepts a display name of the form `Browser (OS)` only (whatsmeow pair-code.go). Not by way of
+        neonize's own method, which writes both in capitals and takes the platform's number for a type of its own.
+        """
+        asked = PairPhoneParams(
+            phone=number,
+            showPushNotification=True,
+            clientType=ClientType.CHROME.value,
+            clientDisplayName="Chrome (Linux)",
+        ).SerializeToString()
+        answer = PairPhoneReturnFunction.FromString(gocode.PairPhone(self._client.uuid, asked, len(asked)))
+        if answer.Error:
+            raise PairPhoneError(answer.Error)
+        return str(answer.Code)
 
     def logout(self) -> None:
         """Unlink at the server and delete the device row; raises LogoutError and deletes nothing if that fails."""

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
@@ -28,6 +29,8 @@ from linda_bot.whatsapp.wire import (
     Done,
     Failed,
     Logout,
+    PairingCode,
+    PairPhone,
     Ping,
     SendText,
     Sent,
@@ -75,7 +78,7 @@ def run() -> NoReturn:
     engine = Engine(notices)
     for request in read_requests(requests):
         if isinstance(request, Stop):
-            engine.end()
+            engine.end(drain_s=request.drain_s)
         engine.carry_out(request)
     os._exit(0)
 
@@ -95,6 +98,7 @@ class Engine:
         self._notices = notices
         self._window = BoundedSemaphore(MESSAGE_WINDOW)
         self._queues: dict[type[AnyRequest], SimpleQueue[AnyRequest]] = {}
+        self._unanswered = Counter[type[AnyRequest]]()
         self._online = Event()
         self._heard_at = time.monotonic()
         self._number = ""
@@ -113,14 +117,16 @@ class Engine:
         if kind not in self._queues:
             self._queues[kind] = SimpleQueue()
             Thread(target=self._work_off, args=(self._queues[kind],), name=kind.__name__, daemon=True).start()
+        self._unanswered[kind] += 1
         self._queues[kind].put(request)
 
-    def end(self) -> NoReturn:
+    def end(self, *, drain_s: float = 0) -> NoReturn:
         """Hand over what is held, close the connection, and end the process, all within two seconds.
 
-        Only a client that is online can be closed in good order: before that the library's calls may hang for a
+        Before that, requests under way get `drain_s` seconds to be answered. Only a client that is online can be closed in good order: before that the library's calls may hang for a
         minute (during a dial) or for ever (during a QR round).
         """
+        self._wait_for_answers(drain_s)
         if self._online.is_set() and self._within(_CLOSE_WITHIN_S, self._library.disconnect):
             self._wait_for_quiet()
             self._within(_DRAIN_WITHIN_S, self._library.stop)
@@ -180,8 +186,11 @@ class Engine:
 
     def _stay_connected(self) -> None:
         error = self._library.connect(self)
-        self._online.clear()
         self._tell(ConnectEnded(error=error))
+        if self._online.is_set():
+            # The library's event pump has died, but its socket is open: what came now would be confirmed and lost.
+            self._within(_CLOSE_WITHIN_S, self._library.disconnect)
+        self._online.clear()
 
     def _work_off(self, queue: "SimpleQueue[AnyRequest]") -> None:
         while True:
@@ -190,6 +199,7 @@ class Engine:
                 self._perform(request)
             except Exception as error:  # noqa: BLE001 (the daemon decides what an error means)
                 self._notices.send(Failed(id=request.id, error=_plain(error)))
+            self._unanswered[type(request)] -= 1
 
     def _perform(self, request: AnyRequest) -> None:
         match request:
@@ -199,6 +209,9 @@ class Engine:
                 return
             case Ping():
                 self._library.ping()
+            case PairPhone(id=request_id, number=number):
+                self._notices.send(PairingCode(id=request_id, code=self._library.pair_phone(number)))
+                return
             case Logout():
                 self._library.logout()
             case Connect() | Stop() | Took():
@@ -209,6 +222,12 @@ class Engine:
 
     def _tell(self, event: ClientEvent) -> None:
         self._notices.send(event)
+
+    def _wait_for_answers(self, seconds: float) -> None:
+        """Wait until no request is under way, at most so long."""
+        give_up_at = time.monotonic() + seconds
+        while time.monotonic() < give_up_at and any(self._unanswered.values()):
+            time.sleep(_QUIET_S / 4)
 
     def _wait_for_quiet(self) -> None:
         """Wait until no event has come for a moment: the library's queue is handed over."""
