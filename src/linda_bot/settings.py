@@ -29,10 +29,18 @@ SomeSeconds = Annotated[float, Field(gt=0, le=31 * 86400, allow_inf_nan=False)]
 def _account(value: str) -> str:
     if value == "default":
         return value
+    try:
+        return _number(value)
+    except ValueError as error:
+        message = str(error).replace("must be", "must be `default` or", 1)
+        raise ValueError(message) from None
+
+
+def _number(value: str) -> str:
     # A number copied from a phone's contacts comes with hyphens of its own and invisible direction marks.
     digits = re.sub(r"[\s()+.\-\u2010-\u2015\u200e\u200f\u202a-\u202e\u2066-\u2069]", "", value)
     if not re.fullmatch(r"[1-9][0-9]{6,14}", digits):
-        message = "must be `default` or a phone number in international format, for example 971505760056"
+        message = "must be a phone number in international format, for example 971505760056"
         raise ValueError(message)
     return digits
 
@@ -75,6 +83,8 @@ class ReconnectSettings(_Group):
     delays: tuple[Seconds, ...] = Field(default=(3, 10, 30, 60, 120), min_length=1)
     max_attempts: int = Field(default=10, ge=1, le=1000)
     cool_down: SomeSeconds = 900
+    logins_at_once: int = Field(default=15, ge=1, le=100)
+    login_spacing: Seconds = 20
 
 
 class KeepAliveSettings(_Group):
@@ -88,6 +98,21 @@ class LinkSettings(_Group):
     """Linking to a phone."""
 
     qr_rounds: int = Field(default=10, ge=1, le=1000)
+    qr_file: Annotated[Annotated[Path, AfterValidator(_path)] | None, BeforeValidator(_none_if_empty)] = None
+    pair_phone: Annotated[Annotated[str, AfterValidator(_number)] | None, BeforeValidator(_none_if_empty)] = None
+
+
+class RefreshSettings(_Group):
+    """Renewing a link before it goes stale."""
+
+    every: SomeSeconds = 86400
+
+
+class AlertSettings(_Group):
+    """Telling a person that the link is in trouble."""
+
+    after: SomeSeconds = 180
+    clear_after: Seconds = 60
 
 
 class ReplacedSettings(_Group):
@@ -131,6 +156,8 @@ class Settings(BaseSettings):
     keep_alive: KeepAliveSettings = KeepAliveSettings()
     link: LinkSettings = LinkSettings()
     replaced: ReplacedSettings = ReplacedSettings()
+    refresh: RefreshSettings = RefreshSettings()
+    alert: AlertSettings = AlertSettings()
     backup: BackupSettings = BackupSettings()
     log: LogSettings = LogSettings()
 

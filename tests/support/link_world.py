@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from linda_bot.connection.attempt import Patience
+from linda_bot.connection.circuit import Schedule
 from linda_bot.connection.lifecycle import LinkState
-from linda_bot.connection.link import Link, Plan
+from linda_bot.connection.link import Link
+from linda_bot.connection.plan import Plan
 from linda_bot.connection.policy import Rules
 from linda_bot.connection.session import PutBack, SessionLook
 from linda_bot.kernel.bus import EventBus, Subscription
@@ -18,9 +20,7 @@ from linda_bot.whatsapp.events import MessageReceived
 from tests.support.fake_client import NUMBER, FakeWhatsApp
 
 RULES = Rules(
-    reconnect_delays=(3, 10, 30, 60, 120),
-    reconnect_attempts=10,
-    cool_down=900,
+    reconnect=Schedule(delays=(3, 10, 30, 60, 120), attempts=10, cool_down=900),
     restore_attempts=3,
     restore_delay=5,
     replaced_wait=30,
@@ -95,7 +95,7 @@ class LinkWorld:
         self.taken: list[MessageReceived] = []
         self.take: Callable[[MessageReceived], Awaitable[None]] = self._take
         plan = Plan(rules=rules, patience=PATIENCE, device_name="Test", account=account)
-        self.link = Link(plan, self.files, self.whatsapp.make_client, self.bus, self._hand_to_taker)
+        self.link = Link(plan, self.files, self.whatsapp.make_client, self.bus, self._hand_to_taker, chance=lambda: 0.0)
         self.events: list[Event] = []
         self.exit_code: ExitCode | None = None
 

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from linda_bot.app import _beside, _until_the_end
+from linda_bot.app.bot import _until_the_end
+from linda_bot.app.companions import beside
 from linda_bot.kernel.errors import ExitCode
 
 
@@ -23,7 +24,7 @@ async def fail() -> None:
 async def live() -> None:
     """Live as a bot does, with something beside the link that fails."""
     running = asyncio.create_task(for_ever())
-    async with _beside("something", fail()) as task:
+    async with beside("something", fail()) as task:
         async with asyncio.timeout(5):
             await _until_the_end(running, [task], asyncio.Event())
         running.cancel()

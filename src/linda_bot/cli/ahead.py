@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from linda_bot.kernel.terminal import has_terminal
 from linda_bot.whatsapp.spawn import ENGINE_COMMAND, EngineProcess, end_if_ours, spawn_engine
 
 SANDBOX_ENGINE_COMMAND = (sys.executable, "-P", "-m", "linda_bot.sandbox.engine")
@@ -24,7 +25,8 @@ def start_engine_ahead(arguments: list[str]) -> EngineChoice:
     """Start an engine if the command line is going to need one; it does nothing before it is told to.
 
     Until the daemon listens to signals itself, SIGINT and SIGTERM end the process at once, with code 0: nothing has
-    begun yet.
+    begun yet. SIGHUP does so too when the terminal is gone; one that somebody sends on purpose does nothing, and under
+    nohup it stays ignored.
     """
     choice = choose_engine(arguments)
     if arguments[:1] != ["run"] or not {"-h", "--help"}.isdisjoint(arguments):
@@ -34,12 +36,20 @@ def start_engine_ahead(arguments: list[str]) -> EngineChoice:
     except OSError:
         return choice  # it is tried again, and told, when the client starts
 
+    on_terminal = has_terminal()
+
     def quit_at_once(_signal: int, _frame: object) -> None:
         end_if_ours(process)
         os._exit(0)
 
+    def hang_up(number: int, frame: object) -> None:
+        if on_terminal and not has_terminal():
+            quit_at_once(number, frame)
+
     signal.signal(signal.SIGINT, quit_at_once)
     signal.signal(signal.SIGTERM, quit_at_once)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, hang_up)
     return choice._replace(process=process)
 
 

@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_demo(commands)
     _add_session_commands(commands)
+    _add_sandbox(commands)
     return parser
 
 
@@ -64,6 +65,8 @@ def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
     parser = commands.add_parser("run", help="run the bot; shows a QR code when it is not linked yet")
     _add_place(parser)
     parser.add_argument("--no-qr", action="store_true", help="never show a QR code: exit when linking is needed")
+    parser.add_argument("--pair-phone", metavar="NUMBER", help="link by a code that is typed on the phone NUMBER")
+    parser.add_argument("--qr-file", metavar="FILE.PNG", help="also keep a picture of the valid QR code in this file")
     parser.add_argument("--handlers", metavar="BOT.PY", help="a Python file or module with your `router`")
     parser.add_argument("--sandbox", type=Path, metavar="DIR", help="talk to the sandbox that runs in DIR")
     parser.set_defaults(command=_run)
@@ -92,6 +95,8 @@ def _add_session_commands(commands: "argparse._SubParsersAction[_Parser]") -> No
     doctor = add("doctor", "doctor.doctor", "whether all is well, and what to do next; exit code 0 only if it is")
     doctor.add_argument("--fix", action="store_true", help="mend what is safe to mend")
     doctor.add_argument("--offline", action="store_true", help="do not try to reach WhatsApp")
+    reconnect = add("reconnect", "reconnect.reconnect", "have the running bot connect anew now, instead of waiting")
+    reconnect.add_argument("--wait", type=float, default=30, metavar="S", help="how long to wait for it (default: 30)")
     add("backups", "session.backups", "list the backups of the session")
     backup = add("backup", "session.backup", "make a verified backup now, also while the bot runs")
     backup.add_argument("--new-key", type=Path, metavar="FILE", help="only make a key for encrypted backups")
@@ -106,6 +111,64 @@ def _add_session_commands(commands: "argparse._SubParsersAction[_Parser]") -> No
     bring = add("import", "session.import_", "take a session out of a file that `linda-bot export` wrote")
     bring.add_argument("file", type=Path, metavar="FILE")
     bring.add_argument("--force", action="store_true", help="also where there is a session already")
+
+
+def _add_sandbox(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    text = "a WhatsApp server on this machine to try a bot on: no phone, no account, no internet"
+    group = commands.add_parser("sandbox", help=text, description=text[:1].upper() + text[1:] + ".")
+    actions = group.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def add(name: str, text: str, *, directory: str | None = None) -> _Parser:
+        parser = actions.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+        parser.add_argument("directory", type=Path, metavar="DIR", nargs=directory, help="the sandbox's directory")
+        parser.set_defaults(command=_later(f"sandbox.{name}"))
+        return parser
+
+    def add_output(parser: _Parser) -> None:
+        parser.add_argument("--json", action="store_true", help="print one JSON document")
+        parser.add_argument("--show-numbers", action="store_true", help="show phone numbers in full")
+
+    serve = add("serve", "run the server until Ctrl+C; the same directory has the same accounts and devices again")
+    serve.add_argument(
+        "--number",
+        action="append",
+        default=[],
+        help="an account; the first one is meant where none is named (971505760056)",
+    )
+    serve.add_argument("--script", type=Path, metavar="FILE", help="play a JSON script of faults")
+    scan = add("scan", "link the bot that shows a code, as a phone does")
+    scan.add_argument(
+        "what",
+        metavar="WHAT",
+        nargs="?",
+        help="the QR code: its text, a picture (PNG, JPEG), a file with the bot's screen, or - for stdin",
+    )
+    scan.add_argument("--code", metavar="ABCD-EFGH", help="a pairing code instead")
+    scan.add_argument("--number", default="", help="the account to link it to (the sandbox's first)")
+    add_output(scan)
+    send = add("send", "write to the bot and print what it answers; exit code 1 when nothing comes")
+    send.add_argument("text", metavar="TEXT")
+    send.add_argument(
+        "--from", dest="sender", metavar="NUMBER", default="4915112345678", help="who writes (%(default)s)"
+    )
+    send.add_argument("--to", metavar="NUMBER", default="", help="the bot's account (the sandbox's first)")
+    send.add_argument("--count", type=int, default=1, metavar="N", help="how many times (1)")
+    send.add_argument(
+        "--wait",
+        type=float,
+        metavar="S",
+        help="how many seconds to wait for answers (5; 0 when --count is more than 1)",
+    )
+    add_output(send)
+    fault = add("fault", "have a fault: something that the server or the network does wrong", directory="?")
+    fault.add_argument("name", metavar="NAME", nargs="?", help="which one; `clear` ends them all")
+    fault.add_argument("parameters", metavar="KEY=VALUE", nargs="*")
+    fault.add_argument("--list", action="store_true", help="list them")
+    fault.add_argument("--script", type=Path, metavar="FILE", help="play a JSON script of faults")
+    add_output(fault)
+    state = add("state", "tell how things are: accounts, devices, counts, faults, what happened last")
+    state.add_argument("--notes", type=int, default=10, metavar="N", help="how many of the newest notes (%(default)s)")
+    add_output(state)
 
 
 def _later(name: str) -> Callable[[argparse.Namespace], int]:

@@ -4,14 +4,18 @@ import argparse
 import asyncio
 import sys
 import time
+from collections.abc import Callable
 
 from linda_bot.app import Job, run_bot
 from linda_bot.cli.ahead import SANDBOX_ENVIRONMENT_FILE, EngineChoice
 from linda_bot.cli.console import Console
+from linda_bot.cli.qr import QrFile
+from linda_bot.connection.events import PairingCodeIssued, PairingCodeRefused
 from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.events import Event
-from linda_bot.settings import load_settings
-from linda_bot.whatsapp.events import QrIssued
+from linda_bot.sessions.paths import DEFAULT_ACCOUNT
+from linda_bot.settings import Settings, load_settings
+from linda_bot.whatsapp.events import EngineExited, QrIssued, QrRoundEnded
 from linda_bot.whatsapp.spawn import end_if_ours
 
 
@@ -29,8 +33,13 @@ async def _run(options: argparse.Namespace, ahead: EngineChoice) -> int:
     if options.sandbox is not None and not (options.sandbox / SANDBOX_ENVIRONMENT_FILE).is_file():
         message = f"no sandbox runs in {options.sandbox}; `linda-bot demo` starts one of its own"
         raise UsageError(message)
-    settings = load_settings({"data_dir": _data_dir(options), "account": options.account, "handlers": options.handlers})
-    console = Console(started_s_ago=time.monotonic() - options.started_at, show_numbers=not settings.log.mask)
+    settings = load_settings(_overrides(options))
+    _check_pair_phone(settings)
+    console = Console(
+        started_s_ago=time.monotonic() - options.started_at,
+        show_numbers=not settings.log.mask,
+        wants_pairing_code=settings.link.pair_phone is not None,
+    )
     job = Job(
         settings=settings,
         engine_command=ahead.command,
@@ -39,15 +48,59 @@ async def _run(options: argparse.Namespace, ahead: EngineChoice) -> int:
         can_show_qr=not options.no_qr,
         in_sandbox=options.sandbox is not None,
     )
-    if settings.log.format != "json":
+    show: Callable[[Event], None] = console.show
+    if settings.log.format == "json":  # the log lines on stderr tell the rest
+
+        def show(event: Event) -> None:
+            if isinstance(event, QrIssued | PairingCodeIssued | PairingCodeRefused):
+                console.show(event)
+
+    else:
         console.greet(settings.account, settings.data_dir, in_sandbox=job.in_sandbox)
-        return await run_bot(job, console.show, sys.stderr)
+    if settings.link.qr_file is None:
+        return await run_bot(job, show, sys.stderr)
+    picture = QrFile(settings.link.qr_file)
 
-    def show_code(event: Event) -> None:
-        if isinstance(event, QrIssued):
-            console.show(event)
+    def show_and_draw(event: Event) -> None:
+        show(event)
+        _draw(picture, event, console)
 
-    return await run_bot(job, show_code, sys.stderr)
+    try:
+        return await run_bot(job, show_and_draw, sys.stderr)
+    finally:
+        picture.remove()
+
+
+def _draw(picture: QrFile, event: Event, console: Console) -> None:
+    """Keep the picture of the code as fresh as the code."""
+    match event:
+        case QrIssued(code=code):
+            try:
+                picture.show(code)
+            except OSError as error:
+                console.say(f"The picture of the QR code could not be written: {error.strerror}.")
+        case QrRoundEnded() | EngineExited():
+            picture.remove()
+        case _:
+            pass
+
+
+def _overrides(options: argparse.Namespace) -> dict[str, object]:
+    """Return what the command line says about settings."""
+    link = {"pair_phone": options.pair_phone, "qr_file": options.qr_file}
+    return {
+        "data_dir": _data_dir(options),
+        "account": options.account,
+        "handlers": options.handlers,
+        "link": {name: value for name, value in link.items() if value is not None} or None,
+    }
+
+
+def _check_pair_phone(settings: Settings) -> None:
+    """Refuse a phone that would be unlinked again, before it is asked for its code."""
+    if settings.link.pair_phone and settings.account not in (settings.link.pair_phone, DEFAULT_ACCOUNT):
+        message = "LINDA_LINK__PAIR_PHONE (--pair-phone) must be the number of LINDA_ACCOUNT (--account)"
+        raise UsageError(message)
 
 
 def _data_dir(options: argparse.Namespace) -> object:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from linda_bot.cli.console import span
 from linda_bot.cli.output import asked, print_facts, print_json, print_table, say, size_text
+from linda_bot.cli.story import span
 from linda_bot.kernel.errors import ExitCode
 from linda_bot.sessions.catalogue import fault_of
 from linda_bot.sessions.device_status import moment

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from linda_bot.kernel.events import Event
+from linda_bot.kernel.events import Event, Secret
 
 
 class LinkStateChanged(Event, frozen=True, kw_only=True):
@@ -138,6 +138,83 @@ class BackupsCleanedUp(Event, frozen=True, kw_only=True):
     """Older backups were deleted, because there are enough newer ones."""
 
     backups: tuple[str, ...]
+
+
+class LoginPutOff(Event, frozen=True, kw_only=True):
+    """There were many logins lately: the next one waits, so that WhatsApp sees no flood."""
+
+    in_s: float
+
+
+class HintTaken(Event, frozen=True, kw_only=True):
+    """Something said that now is a good time: the network is back, the machine woke up, a person asked."""
+
+    because: str
+    taken: bool
+    """Whether a wait was cut short or a link tested or renewed; an attempt that is under way is left alone."""
+    state: str
+
+
+class PairingCodeIssued(Event, frozen=True, kw_only=True):
+    """A code waits to be typed on the phone."""
+
+    number: str
+    code: Secret
+    valid_s: float
+
+
+class PairingCodeRefused(Event, frozen=True, kw_only=True):
+    """WhatsApp gave no pairing code; the QR codes are still good."""
+
+    number: str
+    error: str
+
+
+class PingAnswered(Event, frozen=True, kw_only=True):
+    """A round trip to the server, after a time in which nothing else was heard."""
+
+    took_ms: int
+
+
+class PingMissed(Event, frozen=True, kw_only=True):
+    """A round trip to the server was not answered in time."""
+
+    misses: int
+    """In a row."""
+    error: str
+
+
+class RefreshStarted(Event, frozen=True, kw_only=True):
+    """The link is renewed in good order: it is backed up, and a new engine is about to follow the old one."""
+
+    age_s: float
+    """How long the engine has lived."""
+
+
+class RefreshPutOff(Event, frozen=True, kw_only=True):
+    """The link is not renewed now."""
+
+    because: str
+    in_s: float
+    """When it is tried again."""
+
+
+class MilestoneReached(Event, frozen=True, kw_only=True):
+    """The session has been alive for another full hour."""
+
+    hours: int
+
+
+class PhoneSeen(Event, frozen=True, kw_only=True):
+    """The account's phone gave a sign of life; told at most once an hour."""
+
+
+class PhoneNotSeen(Event, frozen=True, kw_only=True):
+    """Nothing came from the account's phone for days; WhatsApp unlinks devices of a phone that is offline too long."""
+
+    days: int
+    left_days: int
+    """Until WhatsApp may unlink this device."""
 
 
 class LinkGaveUp(Event, frozen=True, kw_only=True):

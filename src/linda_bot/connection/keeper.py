@@ -77,6 +77,11 @@ class BackupKeeper:
                 group.create_task(self._follow(events), name="backup keeper's events")
                 group.create_task(self._make_when_due(), name="backups")
 
+    async def back_up(self, reason: str) -> str:
+        """Make a backup now, after one that is being made; return what went wrong, or nothing."""
+        async with self._one_at_a_time:
+            return await self._make_one(reason)
+
     async def at_the_end(self, *, within_s: float) -> None:
         """Make a last backup if the newest is old; only after the engine is gone."""
         if not self._was_linked:
@@ -140,7 +145,7 @@ class BackupKeeper:
                 return
         self._changed.set()
 
-    async def _make_one(self, reason: str) -> None:
+    async def _make_one(self, reason: str) -> str:
         loop = asyncio.get_running_loop()
         started = loop.time()
         outcome = await self._make(reason)
@@ -148,7 +153,7 @@ class BackupKeeper:
             self._not_before = loop.time() + _AGAIN_AFTER_S
             self._owed = self._owed or reason
             self._bus.publish(BackupFailed(reason=reason, error=outcome.error))
-            return
+            return outcome.error
         self._newest_made_at, self._newest_at = outcome.manifest.created, loop.time()
         self._bus.publish(
             SessionBackedUp(
@@ -160,3 +165,4 @@ class BackupKeeper:
         )
         if outcome.removed:
             self._bus.publish(BackupsCleanedUp(backups=outcome.removed))
+        return ""

@@ -38,6 +38,8 @@ class Finding(StrEnum):
     """No login: the network or the server does not answer."""
     REFUSED = "refused"
     """WhatsApp refused the login for a reason that may pass."""
+    RENEWAL_DUE = "renewal_due"
+    """A link that is up gets a new engine in good order: the day is over, or somebody asked for it."""
     RETRY_DUE = "retry_due"
     ATTEMPTS_SPENT = "attempts_spent"
     LOGGED_OUT = "logged_out"
@@ -91,7 +93,7 @@ def next_state(now: LinkState, finding: Finding) -> LinkState:  # noqa: C901, PL
             return _S.LINKING
         case (_S.STARTING | _S.LOGGED_OUT | _S.LINKING | _S.RESTORING | _S.RECONNECTING, _F.SESSION_MISSING):
             return _S.LINKING
-        case (_S.STARTING | _S.RESTORING | _S.RECONNECTING | _S.LINKING, _F.SESSION_DAMAGED):
+        case (_, _F.SESSION_DAMAGED) if now in _LIVE or now is _S.STARTING:
             return _S.STARTING
         case (_, _F.CONNECTED) if now in _LIVE:
             return _S.CONNECTED
@@ -99,21 +101,23 @@ def next_state(now: LinkState, finding: Finding) -> LinkState:  # noqa: C901, PL
             return _S.TRANSIENT_DISCONNECT
         case (_S.LINKING | _S.RESTORING | _S.RECONNECTING, _F.SOCKET_LOST):
             return now
+        case (_S.CONNECTED | _S.TRANSIENT_DISCONNECT, _F.RENEWAL_DUE):
+            return _S.RECONNECTING
         case (_S.LINKING, _F.QR_ROUND_OVER):
             return _S.LINKING
         case (_, _F.WRONG_ACCOUNT) if now in _LIVE:
             return _S.LINKING
-        case (_S.LINKING, _) if finding in _TROUBLE:
-            return _S.LINKING
+        case (_S.LINKING | _S.STARTING | _S.LOGGED_OUT, _) if finding in _TROUBLE:  # the latter: the disk is full
+            return now
         case (_, _) if now in _LIVE and finding in _TROUBLE:
             return _S.RECONNECTING
-        case (_, _F.ATTEMPTS_SPENT) if now in _LIVE:
+        case (_, _F.ATTEMPTS_SPENT) if now in _LIVE or now in (_S.STARTING, _S.LOGGED_OUT):
             return _S.CIRCUIT_OPEN
         case (_, _) if now in _LIVE and finding in _ENDS:
             return _ENDS[finding]
         case (_, _F.RETRY_DUE) if now in _WAITING:
             return _S.RECONNECTING
-        case (_, _F.RETRY_DUE) if now in _LIVE:
+        case (_, _F.RETRY_DUE) if now in _LIVE or now in (_S.STARTING, _S.LOGGED_OUT):
             return now
         case _:
             raise IllegalTransitionError(f"{finding} while {now}")

@@ -1,48 +1,39 @@
 """The link: looks at the session, runs one attempt after the other, and is the one place that knows the state."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
-from typing import NamedTuple
+import random
+from collections.abc import Awaitable, Callable
 
-from linda_bot.connection.attempt import Attempt, Patience
+from linda_bot.connection.attempt import Attempt
+from linda_bot.connection.circuit import after_login, after_wait
 from linda_bot.connection.events import (
     AttemptFailed,
+    HintTaken,
     LinkGaveUp,
-    LinkingCompleted,
-    LinkingStarted,
     LinkStateChanged,
-    RestoreAuthenticated,
-    RestoreCompleted,
-    RestoreGaveUp,
-    RestoreStarted,
+    LoginPutOff,
     RetryScheduled,
-    SessionQuarantined,
-    SessionRestored,
-    SessionValidated,
-    SessionWentBack,
 )
+from linda_bot.connection.handover import Handover
 from linda_bot.connection.lifecycle import Finding, LinkState, next_state
-from linda_bot.connection.policy import Ending, GiveUp, Recover, Retry, Rules, StartOver, Tally, decide
+from linda_bot.connection.linking import DeviceLinker
+from linda_bot.connection.plan import Plan
+from linda_bot.connection.policy import Ending, GiveUp, Recover, Retry, StartOver, Tally, decide
+from linda_bot.connection.restoring import RestoreHandler
+from linda_bot.connection.retry_wait import RetryWait, may_hasten
+from linda_bot.connection.road import Road
 from linda_bot.connection.session import SessionFiles, SessionLook
+from linda_bot.connection.session_care import SessionCare
 from linda_bot.kernel.bus import EventBus
 from linda_bot.kernel.errors import ExitCode, SessionInaccessibleError
-from linda_bot.kernel.tasks import spawn_task
-from linda_bot.whatsapp.events import Connected, MessageReceived
+from linda_bot.whatsapp.events import MessageReceived
 from linda_bot.whatsapp.port import ClientFactory, LinkRequest, WhatsAppClient
 
 STABLE_AFTER_S = 60.0
 """A link that has lasted this long has forgotten its earlier failures."""
 
-
-class Plan(NamedTuple):
-    """The slice of the settings that the link lives by."""
-
-    rules: Rules
-    patience: Patience
-    device_name: str
-    account: str | None
-    """The number that must be linked; None for whichever scans the code."""
-    log_level: str = "warning"
+_FILES_WITHIN_S = 300.0
+"""How long work on the session's files may take before the link counts as stuck."""
 
 
 class Link:
@@ -55,22 +46,28 @@ class Link:
         make_client: ClientFactory,
         bus: EventBus,
         take_message: Callable[[MessageReceived], Awaitable[None]],
+        *,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._plan = plan
         self._files = files
+        self._care = SessionCare(files, bus)
         self._make_client = make_client
         self._bus = bus
-        self._take_message = take_message
+        self._chance = chance
         self._state = LinkState.STARTING
         self._since = 0.0
         self._tally = Tally()
+        self._attempt: Attempt | None = None
         self._client: WhatsAppClient | None = None
         self._online = asyncio.Event()
-        self._handing_over: set[asyncio.Task[None]] = set()
-        self._look = SessionLook(linked=False)
-        self._attempt_started = 0.0
+        self._settled = asyncio.Event()
+        self._waiting = RetryWait()
+        self._busy_until: float | None = None
+        self._handover = Handover(take_message)
+        self._has_looked = False
         self._number = ""
-        self._round = 0
+        self._round = -1
 
     @property
     def state(self) -> LinkState:
@@ -86,11 +83,50 @@ class Link:
         """Return for how many seconds the link has been up; 0 when it is not."""
         return asyncio.get_running_loop().time() - self._since if self._state is LinkState.CONNECTED else 0.0
 
+    def responds(self) -> bool:
+        """Return whether the state machine moves as it should: no step has taken far longer than it may."""
+        now = asyncio.get_running_loop().time()
+        if self._attempt is not None and not self._attempt.responds():
+            return False
+        return self._busy_until is None or now < self._busy_until
+
     async def client(self) -> WhatsAppClient:
         """Return the client of a link that is up; wait until it is."""
         while self._client is None or not self._online.is_set():
             await self._online.wait()
         return self._client
+
+    def hint(self, because: str, *, insist: bool = False) -> bool:
+        """Say that now is a better time than later: a wait ends early, a link that seems up is tested.
+
+        With `insist`, because a person asked, a link that is up is renewed, and waits that are not the network's fault
+        end as well. While an attempt is under way nothing is begun: its result is what was asked for. Returns whether
+        anything comes of it.
+        """
+        if self._waiting.ends_at is not None:
+            taken = may_hasten(self._state, insist=insist)
+            if taken:
+                self._waiting.cut(because, insist=insist)
+        elif self._attempt is None:
+            taken = False
+        elif insist:
+            taken = self.renew(because)
+        else:
+            self._attempt.test_now()
+            taken = self._online.is_set()
+        if taken and insist:
+            self._settled.clear()
+        self._bus.publish(HintTaken(because=because, taken=taken, state=self._state))
+        return taken
+
+    def renew(self, because: str) -> bool:
+        """Give a link that is up a new engine in good order; return whether there is one."""
+        return self._attempt is not None and self._attempt.renew(because)
+
+    async def outcome(self) -> LinkState:
+        """Wait until the attempt that is under way or comes next has a result; return the state that it led to."""
+        await self._settled.wait()
+        return self._state
 
     def stop_asked(self) -> None:
         """Say that the end is near; cancelling `run` is what brings it."""
@@ -101,193 +137,165 @@ class Link:
         try:
             while True:
                 ending = await self._next_attempt()
+                if ending.finding is not Finding.RENEWAL_DUE:
+                    self._settled.set()
                 code = await self._follow_up(ending)
                 if code is not None:
                     return code
         finally:
-            for task in self._handing_over:
-                task.cancel()
+            self._handover.cancel()
             self.stop_asked()
             self._move(Finding.STOPPED, "")
 
     async def _next_attempt(self) -> Ending:
+        self._settled.clear()
+        self._allow(_FILES_WITHIN_S)
         try:
-            self._look = look = await self._files.look()
+            look = await self._care.look()
+            if look.damaged:
+                return Ending(Finding.SESSION_DAMAGED, look.why, beyond_doubt=True)
+            # After a logout no backup helps, and while a code is shown none is wanted.
+            wanted = not look.linked and self._state not in (LinkState.LOGGED_OUT, LinkState.LINKING)
+            if wanted and await self._care.recover(look.why):
+                return await self._next_attempt()
         except SessionInaccessibleError as error:
-            return self._inaccessible(error)
-        self._bus.publish(SessionValidated(verdict=look.verdict, points=look.points))
-        if look.went_back:
-            self._bus.publish(SessionWentBack(because=look.went_back))
-        if look.damaged:
-            return Ending(Finding.SESSION_DAMAGED, look.why, beyond_doubt=True)
-        if not look.linked and self._state not in (LinkState.LOGGED_OUT, LinkState.LINKING):  # no backup helps there
-            try:
-                if await self._recover(look.why):
-                    return await self._next_attempt()
-            except SessionInaccessibleError as error:
-                return self._inaccessible(error)
-        if not look.linked:
-            if not self._plan.rules.can_show_qr:
-                return Ending(Finding.SESSION_MISSING, look.why)
-            self._announce_linking(look.why)
-        else:
-            self._move(Finding.SESSION_FOUND, "")
-            if self._state is LinkState.RESTORING:
-                self._announce_restore()
-        return await self._attempt(linked=look.linked)
+            if not self._has_looked:
+                raise  # a person is there to mend it; later the bot waits until it mends itself
+            return Ending(Finding.UNREACHABLE, str(error))
+        self._has_looked = True
+        if not look.linked and not self._plan.rules.can_show_qr:
+            return Ending(Finding.SESSION_MISSING, look.why)
+        road = self._restore(look) if look.linked else self._link_anew(look)
+        if look.login_in_s > 0:
+            self._bus.publish(LoginPutOff(in_s=look.login_in_s))
+            await self._wait(look.login_in_s)
+        return await self._take(road)
 
-    def _inaccessible(self, error: SessionInaccessibleError) -> Ending:
-        if self._state is LinkState.STARTING:
-            raise error  # a person is there to mend it; later the bot waits until it mends itself
-        return Ending(Finding.UNREACHABLE, str(error))
+    def _restore(self, look: SessionLook) -> Road:
+        self._move(Finding.SESSION_FOUND, "")
+        handler = RestoreHandler(
+            self._bus,
+            self._files.still_linked,
+            attempt=self._tally.damaged + 1,
+            attempts=self._plan.rules.restore_attempts,
+            authenticate_s=self._plan.patience.authenticate,
+            completes_linking=self._state is LinkState.LINKING,
+        )
+        if self._state is LinkState.RESTORING:
+            handler.announce(look)
+        return handler
 
-    def _announce_linking(self, why: str) -> None:
-        """Say that a round begins; a retry of the same round says nothing new."""
+    def _link_anew(self, look: SessionLook) -> Road:
         begun = self._state is LinkState.LINKING and self._tally.qr_rounds == self._round
-        self._move(Finding.SESSION_MISSING, why)
-        if not begun:
-            self._round = self._tally.qr_rounds
-            rounds = self._plan.rules.qr_rounds
-            self._bus.publish(LinkingStarted(round=self._round + 1, rounds=rounds, why=why))
-
-    def _announce_restore(self) -> None:
-        self._bus.publish(
-            RestoreStarted(
-                attempt=self._tally.damaged + 1,
-                attempts=self._plan.rules.restore_attempts,
-                previous_status=self._look.previous_status,
-                last_activity=self._look.last_activity,
-            )
+        self._round = self._tally.qr_rounds
+        self._move(Finding.SESSION_MISSING, look.why)
+        linker = DeviceLinker(
+            self._bus,
+            round_number=self._round + 1,
+            rounds=self._plan.rules.qr_rounds,
+            first_code_s=self._plan.patience.first_code,
+            pair_phone=self._plan.pair_phone,
         )
+        if not begun:  # a retry of the same round says nothing new
+            linker.announce(look.why)
+        return linker
 
-    async def _attempt(self, *, linked: bool) -> Ending:
+    async def _take(self, road: Road) -> Ending:
+        """Go one of the two roads, with an engine of its own, until it ends."""
         client = self._client = self._make_client()
-        self._attempt_started = asyncio.get_running_loop().time()
-        attempt = Attempt(
-            client,
-            self._plan.patience,
-            linked=linked,
-            expected_number=self._plan.account,
-            tell=self._bus.publish,
-            on_connected=self._on_connected,
-            on_socket_lost=self._on_socket_lost,
-            still_linked=self._files.still_linked,
+        attempt = self._attempt = Attempt(
+            client, self._plan.patience, road, self, self._bus.publish, expected_number=self._plan.account
         )
-        self._hand_over_messages_of(client)
+        self._handover.begin(client, attempt.heard)
+        self._busy_until = None
         request = LinkRequest(
             store=self._files.store, device_name=self._plan.device_name, log_level=self._plan.log_level
         )
         try:
             return await attempt.run(request)
         finally:
-            self._online.clear()
-            self._client = None
+            self._attempt = self._client = None
 
-    def _hand_over_messages_of(self, client: WhatsAppClient) -> None:
-        """Begin to hand over a client's messages, behind those that an earlier client has left.
+    # What the attempt tells.
 
-        Nobody waits for the end: a handler may be waiting for the link, which must not wait for the handler.
-        """
-        task = spawn_task(self._hand_over_messages(client, behind=tuple(self._handing_over)), name="messages")
-        self._handing_over.add(task)
-        task.add_done_callback(self._handing_over.discard)
-
-    async def _hand_over_messages(self, client: WhatsAppClient, behind: Collection[asyncio.Task[None]]) -> None:
-        if behind:
-            await asyncio.wait(behind)
-        async for message in client.messages():
-            await self._take_message(message)
-
-    def _on_connected(self, event: Connected) -> None:
-        was = self._state
+    def on_connected(self, number: str) -> None:
+        """Take note that the link is up."""
+        if self._state is LinkState.LINKING:
+            self._tally = Tally()
+        self._tally = self._tally._replace(circuit=after_login(self._tally.circuit))
         self._files.proved()
-        self._number = event.number or self._number
+        self._number = number or self._number
         self._move(Finding.CONNECTED, "")
         self._online.set()
-        duration_ms = round((asyncio.get_running_loop().time() - self._attempt_started) * 1000)
-        if was is LinkState.LINKING:
-            self._tally = Tally()
-            self._bus.publish(LinkingCompleted(number=self._number))
-        elif was in (LinkState.RESTORING, LinkState.RECONNECTING):
-            attempt = self._tally.damaged + 1
-            self._bus.publish(RestoreAuthenticated(attempt=attempt, duration_ms=duration_ms))
-            self._bus.publish(RestoreCompleted(attempt=attempt, duration_ms=duration_ms, number=self._number))
+        self._settled.set()
 
-    def _on_socket_lost(self) -> None:
+    def on_socket_lost(self) -> None:
+        """Take note that the library has lost its socket."""
         self._forgive_if_stable()
         self._online.clear()
         self._move(Finding.SOCKET_LOST, "the connection was lost; the client library tries again")
 
+    def on_leaving(self) -> None:
+        """Ask nothing more of this client."""
+        self._online.clear()
+
     async def _follow_up(self, ending: Ending) -> ExitCode | None:
         """Carry out what the policy says of an ending; return an exit code if it is to give up."""
-        self._bus.publish(AttemptFailed(finding=ending.finding, because=ending.because))
-        if ending.finding is Finding.SESSION_MISSING:
-            return self._give_up(GiveUp(ExitCode.LINKING_NEEDED, "run `linda-bot run` without --no-qr"), ending.because)
-        if ending.finding is Finding.LOGGED_OUT:
-            await self._files.retire(ending.because)
+        if ending.finding is not Finding.RENEWAL_DUE:
+            self._bus.publish(AttemptFailed(finding=ending.finding, because=ending.because))
+        self._allow(_FILES_WITHIN_S)
         self._forgive_if_stable()
-        decision = decide(ending, self._tally, self._plan.rules)
-        self._move(ending.finding, ending.because)
-        match decision:
-            case GiveUp():
-                return self._give_up(decision, ending.because)
-            case StartOver():
-                self._tally = decision.tally
-                await self._set_aside(ending.because)
-            case Recover():
-                self._tally = decision.tally
-                if not await self._recover(ending.because):
-                    await self._set_aside(ending.because)
-            case Retry():
-                self._tally = decision.tally
-                await self._wait_for_retry(decision, ending.because)
+        decision = decide(ending, self._tally, self._plan.rules, self._chance())
+        if ending.finding is not Finding.SESSION_MISSING:
+            self._move(ending.finding, ending.because)
+        try:
+            if ending.finding is Finding.LOGGED_OUT:
+                await self._care.retire(ending.because)
+            match decision:
+                case GiveUp():
+                    self._bus.publish(
+                        LinkGaveUp(exit_code=decision.code, because=ending.because, advice=decision.advice)
+                    )
+                    return decision.code
+                case StartOver():
+                    await self._care.set_aside(ending.because)
+                case Recover():
+                    if not await self._care.recover(ending.because):
+                        await self._care.set_aside(ending.because)
+        except SessionInaccessibleError as error:
+            return await self._follow_up(Ending(Finding.UNREACHABLE, str(error)))  # it is looked at anew after a wait
+        self._tally = decision.tally
+        if isinstance(decision, Retry):
+            await self._wait_for_retry(decision, ending.because)
         return None
 
     def _forgive_if_stable(self) -> None:
         if self.connected_for() >= STABLE_AFTER_S:
             self._tally = Tally()
 
-    def _give_up(self, decision: GiveUp, because: str) -> ExitCode:
-        self._bus.publish(LinkGaveUp(exit_code=decision.code, because=because, advice=decision.advice))
-        return decision.code
-
-    async def _set_aside(self, because: str) -> None:
-        place = await self._files.set_aside(because)
-        if place is not None:
-            self._bus.publish(SessionQuarantined(to=str(place), because=because))
-
-    async def _recover(self, because: str) -> bool:
-        """Put a backup back; return whether there was one that can be used."""
-        found = await self._files.recover(because)
-        if found.quarantined is not None:
-            self._bus.publish(SessionQuarantined(to=str(found.quarantined), because=because))
-        if found.made_at is not None:
-            self._bus.publish(
-                SessionRestored(
-                    backup=found.backup, made_at=found.made_at, because=because, passed_over=found.passed_over
-                )
-            )
-            return True
-        if found.passed_over:
-            self._bus.publish(RestoreGaveUp(because=because, passed_over=found.passed_over))
-        return False
-
     async def _wait_for_retry(self, retry: Retry, because: str) -> None:
         if retry.finding is not None:
             self._move(retry.finding, because)
         if retry.wait_s > 0:
-            rules = self._plan.rules
             self._bus.publish(
                 RetryScheduled(
                     in_s=retry.wait_s,
-                    attempt=retry.tally.failures,
-                    attempts=rules.reconnect_attempts,
+                    attempt=retry.tally.circuit.failures,
+                    attempts=self._plan.rules.reconnect.attempts,
                     because=because,
                 )
             )
-            await asyncio.sleep(retry.wait_s)
-        if self._state is not LinkState.STARTING:
-            self._move(Finding.RETRY_DUE, "")
+            await self._wait(retry.wait_s)
+        self._tally = self._tally._replace(circuit=after_wait(self._tally.circuit))
+        self._move(Finding.RETRY_DUE, "")
+
+    async def _wait(self, seconds: float) -> None:
+        self._allow(seconds + _FILES_WITHIN_S)
+        await self._waiting.wait(seconds)
+
+    def _allow(self, seconds: float) -> None:
+        """Say how long the next step may take before the link counts as stuck."""
+        self._busy_until = asyncio.get_running_loop().time() + seconds
 
     def _move(self, finding: Finding, because: str) -> None:
         """Change the state as the lifecycle says, and publish the change; the only place that does."""

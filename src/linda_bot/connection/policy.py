@@ -1,14 +1,16 @@
 """What to do when an engine's life has ended: pure rules."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
+from linda_bot.connection.circuit import Circuit, Position, Schedule, after_failure
 from linda_bot.connection.lifecycle import Finding
 from linda_bot.kernel.errors import ExitCode
 
 OUTDATED_RETRY_S = 3600.0
+UPGRADE = "upgrade the client library (pip install --upgrade neonize)"
 REPLACED_TRIES = 2
 _UNKNOWN_BAN_S = 3600.0
+_FIRST_FAILURE = Circuit(Position.CLOSED, 1)
 
 
 class Ending(NamedTuple):
@@ -20,13 +22,15 @@ class Ending(NamedTuple):
     lifts_in_s: float = 0.0
     """How long WhatsApp said that a ban lasts."""
     beyond_doubt: bool = False
-    """Whether the session's files themselves were found damaged: no further try can make them whole."""
+    """Whether no further try can help: the files themselves are damaged, or the phone asks for the impossible."""
+    while_linking: bool = False
+    """Whether no device was linked yet."""
 
 
 class Tally(NamedTuple):
     """What has gone wrong since the link was last stable."""
 
-    failures: int = 0
+    circuit: Circuit = Circuit()
     damaged: int = 0
     replaced: int = 0
     qr_rounds: int = 0
@@ -35,9 +39,7 @@ class Tally(NamedTuple):
 class Rules(NamedTuple):
     """The settings that the policy reads; waits in seconds."""
 
-    reconnect_delays: Sequence[float]
-    reconnect_attempts: int
-    cool_down: float
+    reconnect: Schedule
     restore_attempts: int
     restore_delay: float
     replaced_wait: float
@@ -76,9 +78,13 @@ class Recover(NamedTuple):
 Decision = Retry | GiveUp | StartOver | Recover
 
 
-def decide(ending: Ending, tally: Tally, rules: Rules) -> Decision:  # noqa: PLR0911 (it reads like a table)
-    """Return what follows from an ending, given what went wrong before."""
+def decide(  # noqa: C901, PLR0911, PLR0912 (it reads like a table)
+    ending: Ending, tally: Tally, rules: Rules, chance: float = 0.0
+) -> Decision:
+    """Return what follows from an ending, given what went wrong before; `chance` (0 to 1) picks the jitter."""
     match ending.finding:
+        case Finding.SESSION_MISSING:
+            return GiveUp(ExitCode.LINKING_NEEDED, "run `linda-bot run` without --no-qr")
         case Finding.LOGGED_OUT if not rules.can_show_qr:
             return GiveUp(ExitCode.LOGGED_OUT, "run `linda-bot run` in a terminal and scan the QR code to link again")
         case Finding.LOGGED_OUT:
@@ -93,19 +99,20 @@ def decide(ending: Ending, tally: Tally, rules: Rules) -> Decision:  # noqa: PLR
             return Retry(rules.replaced_wait, tally._replace(replaced=tally.replaced + 1))
         case Finding.BANNED:
             return Retry(ending.lifts_in_s or _UNKNOWN_BAN_S, tally)
+        case Finding.OUTDATED if ending.while_linking:
+            return GiveUp(ExitCode.CLIENT_OUTDATED, f"{UPGRADE}, then start again")
         case Finding.OUTDATED:
             return Retry(OUTDATED_RETRY_S, tally)
+        case Finding.RENEWAL_DUE:
+            return Retry(0.0, tally)
+        case Finding.QR_ROUND_OVER if ending.beyond_doubt:
+            return GiveUp(ExitCode.LINKING_NEEDED, "link with an account that asks for no passkey")
         case Finding.QR_ROUND_OVER | Finding.WRONG_ACCOUNT:
             return _next_round(tally, rules)
         case Finding.GRACE_OVER | Finding.SILENT | Finding.ENGINE_LOST | Finding.UNREACHABLE | Finding.REFUSED:
-            return _reconnect(ending, tally, rules)
+            return _reconnect(ending, tally, rules, chance)
         case _:
             raise AssertionError(ending)  # the other findings do not end an attempt
-
-
-def reconnect_delay(failures: int, delays: Sequence[float]) -> float:
-    """Return the wait before the attempt that follows this many failures (1 or more); the last delay repeats."""
-    return delays[min(failures, len(delays)) - 1]
 
 
 def _next_round(tally: Tally, rules: Rules) -> Decision:
@@ -115,11 +122,9 @@ def _next_round(tally: Tally, rules: Rules) -> Decision:
     return Retry(0.0, tally._replace(qr_rounds=rounds))
 
 
-def _reconnect(ending: Ending, tally: Tally, rules: Rules) -> Decision:
-    failures = tally.failures + 1
-    if failures == 1 and ending.was_connected:
-        return Retry(0.0, tally._replace(failures=1))  # nothing says that the server cannot be reached
-    if failures > rules.reconnect_attempts:
-        # One attempt is let through after the cool-down; if that fails too, the circuit opens again.
-        return Retry(rules.cool_down, tally._replace(failures=rules.reconnect_attempts), Finding.ATTEMPTS_SPENT)
-    return Retry(reconnect_delay(failures, rules.reconnect_delays), tally._replace(failures=failures))
+def _reconnect(ending: Ending, tally: Tally, rules: Rules, chance: float) -> Decision:
+    circuit, wait_s = after_failure(tally.circuit, rules.reconnect, chance)
+    if circuit == _FIRST_FAILURE and ending.was_connected:
+        wait_s = 0.0  # nothing says that the server cannot be reached
+    opened = Finding.ATTEMPTS_SPENT if circuit.position is Position.OPEN else None
+    return Retry(wait_s, tally._replace(circuit=circuit), opened)

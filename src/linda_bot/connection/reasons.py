@@ -1,9 +1,16 @@
 """Why an attempt ended, in words for people, from the client library's own; pure."""
 
 from linda_bot.connection.lifecycle import Finding
+from linda_bot.connection.policy import Ending
+
+OUTDATED = "WhatsApp does not accept this version of the client library any more (405)"
+_CUT_SHORT_S = 2.0
 
 _STORE_FAULTS = ("malformed", "not a database", "disk i/o error", "no such table", "sqldb", "invalid length")
 """What the library's connect error says when the store, not the network, is at fault."""
+
+_POISON = "required field"
+"""The library's event pump ends with this when an event has a value that it has no word for (proto2)."""
 
 _NETWORK_FAULTS = {
     "no such host": "its name cannot be looked up; is there a network?",
@@ -33,6 +40,8 @@ def judge_connect_error(error: str) -> tuple[Finding, str]:
     lowered = error.lower()
     if "dial" not in lowered and any(sign in lowered for sign in _STORE_FAULTS):
         return Finding.SESSION_DAMAGED, f"the session cannot be opened ({error})"
+    if _POISON in lowered:
+        return Finding.REFUSED, f"WhatsApp said something that the client library does not know ({error})"
     if not error:
         return Finding.ENGINE_LOST, "the client library ended the connection"
     known = next((words for sign, words in _NETWORK_FAULTS.items() if sign in lowered), error)
@@ -44,13 +53,22 @@ def why_logged_out(code: int) -> str:
     return _LOGOUTS.get(code, "WhatsApp logged this device out: it was removed on the phone, or WhatsApp dropped it")
 
 
-def why_round_ended(outcome: str) -> str:
-    """Say why a QR round is over; outcomes: whatsmeow qrchan.go."""
+def judge_round_end(outcome: str, *, code_left_s: float) -> Ending:
+    """Say how a QR round ended that nobody finished; outcomes: whatsmeow qrchan.go.
+
+    `code_left_s` is how long the code that was shown would have been valid still: when the codes run out, none is; a
+    line that is cut while one is shown has the same outcome.
+    """
+    if outcome == "timeout" and code_left_s > _CUT_SHORT_S:
+        return Ending(Finding.UNREACHABLE, "WhatsApp cut the connection while the QR code was shown")
     if outcome == "timeout":
-        return "the QR codes ran out before one was scanned"
+        return Ending(Finding.QR_ROUND_OVER, "the QR codes ran out before one was scanned")
+    if outcome == "err-client-outdated":
+        return Ending(Finding.OUTDATED, OUTDATED)
     if "passkey" in outcome:
-        return "the phone asks for a passkey, which neonize cannot answer yet; use an account without one"
-    return f"linking ended with {outcome}"
+        because = "the phone asks for a passkey, and the client library cannot answer that"
+        return Ending(Finding.QR_ROUND_OVER, because, beyond_doubt=True)
+    return Ending(Finding.QR_ROUND_OVER, f"linking ended with {outcome}")
 
 
 def how_engine_ended(code: int) -> str:

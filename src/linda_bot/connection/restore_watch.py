@@ -74,9 +74,8 @@ class RestoreWatch:
 
     async def _follow(self, events: Subscription[Event]) -> None:
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._next_look_s()):
-                    event = await events.next()
+            event = await events.next_within(self._next_look_s())
+            if event is not None:
                 await self._take(event)
             # Also after an event: where they come all the time, the time to look never comes.
             self._let_go_if_quiet()

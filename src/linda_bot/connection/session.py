@@ -19,6 +19,8 @@ class SessionLook(NamedTuple):
     """What was checked, each with its result."""
     went_back: str = ""
     """Why the store was older than what was sent from it; it was treated."""
+    login_in_s: float = 0.0
+    """How long the login must wait, because there were many lately."""
 
 
 class PutBack(NamedTuple):
@@ -39,7 +41,7 @@ class SessionFiles(Protocol):
         """Where the client library keeps its store."""
 
     async def look(self) -> SessionLook:
-        """Check the session and make it ready for an engine.
+        """Check the session and make it ready for an engine, whose login counts as one from here on.
 
         Raises SessionInaccessibleError when that is not possible for now.
         """

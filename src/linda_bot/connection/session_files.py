@@ -1,34 +1,22 @@
-"""The link's view of a session's files, and what of the link's life is written into them."""
+"""The link's view of a session's files."""
 
 import asyncio
 import functools
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from linda_bot.connection.events import (
-    LinkingCompleted,
-    LinkStateChanged,
-    RestoreAuthenticated,
-    RestoreCompleted,
-    RestoreJudged,
-    RestoreStarted,
-    SessionBackedUp,
-    SessionQuarantined,
-    SessionRestored,
-    SessionWentBack,
-)
-from linda_bot.connection.lifecycle import LinkState
 from linda_bot.connection.session import PutBack, SessionLook
 from linda_bot.kernel.errors import UsageError, unwritable
-from linda_bot.kernel.events import Event
 from linda_bot.kernel.flock import locked
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.sessions.book import SessionBook
 from linda_bot.sessions.catalogue import all_backups, retire
-from linda_bot.sessions.device_status import timestamp
-from linda_bot.sessions.opening import close_session, keep_up, open_session
+from linda_bot.sessions.device_status import ENDED_BY_A_PERSON
+from linda_bot.sessions.logins import NO_MANNERS, Manners, note_login
+from linda_bot.sessions.opening import Opening, close_session, keep_up, open_session
 from linda_bot.sessions.paths import SessionPaths
 from linda_bot.sessions.quarantine import set_aside
 from linda_bot.sessions.recovery import Choice, recover
@@ -45,12 +33,19 @@ class StoredSession:
     """The session's files as the link asks for them."""
 
     def __init__(
-        self, paths: SessionPaths, book: SessionBook, vault: Vault | None = None, *, in_sandbox: bool = False
+        self,
+        paths: SessionPaths,
+        book: SessionBook,
+        vault: Vault | None = None,
+        *,
+        in_sandbox: bool = False,
+        manners: Manners = NO_MANNERS,
     ) -> None:
         self._paths = paths
         self._book = book
         self._vault = vault
         self._in_sandbox = in_sandbox
+        self._manners = manners
         self._tried: set[str] = set()
         self._fingerprint = ""
         self._moving = asyncio.Lock()
@@ -63,7 +58,7 @@ class StoredSession:
     async def look(self) -> SessionLook:
         """Validate the session and make it ready; raises UsageError when it is another account's."""
         async with self._moving:
-            opening = await self._on_disk(lambda: open_session(self._paths))
+            opening, login_in_s = await self._on_disk(self._open)
         found = opening.validation
         if found.verdict is Verdict.WRONG_ACCOUNT:
             message = f"{found.why}; set LINDA_ACCOUNT (or --account) to the linked number, or move that session away"
@@ -82,6 +77,7 @@ class StoredSession:
                 for point in found.points
             ),
             went_back=opening.went_back,
+            login_in_s=login_in_s,
         )
 
     async def still_linked(self) -> bool:
@@ -134,6 +130,9 @@ class StoredSession:
         async with self._moving:
             await _to_the_end(lambda: close_session(self._paths))
 
+    def _open(self) -> tuple[Opening, float]:
+        return open_session(self._paths), note_login(self._paths.logins, time.time(), self._manners)
+
     def _retire(self, fingerprint: str, because: str) -> None:
         with suppress(OSError), locked(self._paths.backup_lock, wait_s=_BACKUP_WAIT_S):
             pass  # one that is just being made is of the same linking
@@ -156,59 +155,3 @@ async def _to_the_end(work: Callable[[], T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait({working})
         raise
-
-
-ENDED_BY_A_PERSON = frozenset({"logged_out", "cleared"})
-"""Words of the device status after which no backup is put back by itself."""
-
-
-def enter(book: SessionBook, event: Event) -> None:
-    """Write into the book what an event means for the session."""
-    match event:
-        case RestoreStarted():
-            book.note("restore_started", at=event.at, attempt=event.attempt)
-        case RestoreAuthenticated():
-            facts = {"duration": event.duration_ms, "attempt": event.attempt, "status": "authenticated"}
-            book.note("restore_authenticated", at=event.at, **facts)
-        case RestoreCompleted():
-            book.change(
-                number=event.number or book.status.number,
-                device_linked=True,
-                restore_count=book.status.restore_count + 1,
-                last_restore_time=timestamp(event.at),
-                restore_status="ready",
-                restore_duration=event.duration_ms,
-            )
-            facts = {"duration": event.duration_ms, "attempt": event.attempt, "status": "fully_reactivated"}
-            book.note("restore_complete", at=event.at, **facts)
-        case LinkingCompleted():
-            book.change(number=event.number, device_linked=True, linked_at=timestamp(event.at), restore_status="linked")
-            book.note("device_linked", at=event.at)
-        case LinkStateChanged():
-            _enter_state(book, event)
-        case SessionQuarantined():
-            book.note("session_quarantined", at=event.at, because=event.because, to=Path(event.to).name)
-            if book.status.restore_status not in ENDED_BY_A_PERSON:
-                book.change(device_linked=False, is_active=False, restore_status="set_aside")
-        case SessionRestored():
-            book.change(device_linked=True, restore_status="from_backup")
-            made_at = timestamp(event.made_at)
-            book.note("session_restored", at=event.at, because=event.because, backup=event.backup, madeAt=made_at)
-        case SessionWentBack():
-            book.note("session_went_back", at=event.at, because=event.because)
-        case RestoreJudged():
-            facts = {"received": event.received, "recovered": event.recovered, "pending": event.pending}
-            book.note("restore_judged", at=event.at, status=event.verdict, **facts)
-        case SessionBackedUp():
-            book.note("session_backed_up", at=event.at, backup=event.backup, reason=event.reason, size=event.size)
-        case _:
-            pass
-
-
-def _enter_state(book: SessionBook, event: LinkStateChanged) -> None:
-    if LinkState.CONNECTED in (event.old, event.new):  # the last moment at which the link was known to be up
-        book.change(last_connected=timestamp(event.at), is_active=event.new == LinkState.CONNECTED)
-    book.state(event.new)
-    if event.new == LinkState.LOGGED_OUT:
-        book.change(device_linked=False, restore_status="logged_out")
-    book.note(event.new, at=event.at, because=event.because)

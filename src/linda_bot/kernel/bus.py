@@ -36,6 +36,14 @@ class Subscription(Generic[E]):
         """Wait for the oldest event."""
         return await self._inbox.get()
 
+    async def next_within(self, seconds: float | None) -> E | None:
+        """Wait for the oldest event, at most so long; None when none came."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._inbox.get()
+        except TimeoutError:
+            return None
+
     def pending(self) -> Iterator[E]:
         """Yield what waits, without waiting for more."""
         while not self._inbox.empty():

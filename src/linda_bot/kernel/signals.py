@@ -1,33 +1,66 @@
-"""Being asked to stop by a signal; for POSIX systems."""
+"""What a signal asks of the process: to stop, to stop at once, or to look around; for POSIX systems."""
 
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from linda_bot.kernel.terminal import has_terminal
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_TERMINAL_GOES_WITHIN_S = 1.0
 
 
 @asynccontextmanager
-async def stop_signals(on_force: Callable[[], None]) -> AsyncIterator[asyncio.Event]:
-    """Yield an event that the first SIGINT, SIGTERM or SIGHUP sets; a second one calls `on_force`.
+async def process_signals(
+    *, on_force: Callable[[], None], on_hint: Callable[[str], None]
+) -> AsyncIterator[asyncio.Event]:
+    """Yield an event that the first SIGINT or SIGTERM sets; a second one calls `on_force`.
 
-    On exit the signals do again what they did before.
+    SIGHUP means one of three things. Ignored at the start (nohup), it stays ignored. When the terminal that the process
+    was started from is gone, it asks to stop; that never forces, and does not count as having asked once, because a
+    session's end sends SIGHUP and SIGTERM together. Else somebody has sent it on purpose: `on_hint` is told why to look
+    around. On exit the signals do again what they did before.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
+    asked = False
+    on_terminal = has_terminal()
+    look_again: asyncio.TimerHandle | None = None
 
     def ask() -> None:
-        if stop.is_set():
+        nonlocal asked
+        if asked:
             on_force()
+        asked = True
         stop.set()
 
-    before = {number: signal.getsignal(number) for number in _STOP_SIGNALS}
-    for number in _STOP_SIGNALS:
-        loop.add_signal_handler(number, ask)
+    def stop_without_terminal() -> None:
+        if on_terminal and not has_terminal():
+            stop.set()
+
+    def hang_up() -> None:
+        nonlocal look_again
+        stop_without_terminal()
+        if stop.is_set():
+            return
+        # A shell that ends may send it just before it takes the terminal along.
+        if look_again is not None:
+            look_again.cancel()
+        look_again = loop.call_later(_TERMINAL_GOES_WITHIN_S, stop_without_terminal)
+        on_hint("asked by SIGHUP")
+
+    handlers = dict.fromkeys(_STOP_SIGNALS, ask)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        handlers[signal.SIGHUP] = hang_up
+    before = {number: signal.getsignal(number) for number in handlers}
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
     try:
         yield stop
     finally:
-        for number, handler in before.items():
+        if look_again is not None:
+            look_again.cancel()
+        for number, earlier in before.items():
             loop.remove_signal_handler(number)
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+            signal.signal(number, earlier if earlier is not None else signal.SIG_DFL)

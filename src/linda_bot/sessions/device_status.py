@@ -13,6 +13,10 @@ _Word = Annotated[str, msgspec.Meta(pattern="^[a-z_]{0,40}$")]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
+ENDED_BY_A_PERSON = frozenset({"logged_out", "cleared"})
+"""Words of `restore_status` after which no backup is put back by itself."""
+
+
 class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The file's content; the names there are in camel case, times in UTC with milliseconds and a Z."""
 
@@ -27,6 +31,8 @@ class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     restore_status: _Word = "never"
     restore_duration: _Count | None = None
     """Milliseconds."""
+    phone_last_seen: str | None = None
+    """When the account's phone last gave a sign of life."""
 
 
 def load_status(path: Path) -> tuple[DeviceStatus, dict[str, object]]:

@@ -55,7 +55,7 @@ def gather(paths: SessionPaths, validation: Validation) -> SessionInfo:
         backups=all_backups(paths),
         unreadable_backups=unreadable_backups(paths),
         quarantines=quarantines(paths),
-        history=_history(paths),
+        history=load_history(paths),
         restored_from=aftercare.backup if aftercare else "",
         sandbox=paths.sandbox_mark.exists(),
     )
@@ -68,7 +68,8 @@ def _status(paths: SessionPaths) -> DeviceStatus | None:
         return None
 
 
-def _history(paths: SessionPaths) -> list[dict[str, object]]:
+def load_history(paths: SessionPaths) -> list[dict[str, object]]:
+    """Return the history of a session, newest last; empty when it cannot be read."""
     try:
         found = read_json(paths.history)
     except UnreadableFileError:

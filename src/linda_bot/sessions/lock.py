@@ -15,7 +15,7 @@ from linda_bot.kernel.flock import is_held
 from linda_bot.sessions.paths import SessionPaths
 
 _LOOK_EVERY_S = 0.05
-_RUNNING, _STOPPING = "running", "stopping"
+_RUNNING, _LISTENING, _STOPPING = "running", "listening", "stopping"
 
 
 class Holder(NamedTuple):
@@ -26,6 +26,11 @@ class Holder(NamedTuple):
     since: str
     phase: str
 
+    @property
+    def takes_hints(self) -> bool:
+        """Whether it is a bot that understands SIGHUP as a request; anything else might die of it."""
+        return self.phase == _LISTENING
+
 
 class SessionLock:
     """A held lock; the file's content is for people and for those who wait."""
@@ -33,6 +38,10 @@ class SessionLock:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._note(_RUNNING)
+
+    def mark_listening(self) -> None:
+        """Say that this is a bot, which listens to signals."""
+        self._note(_LISTENING)
 
     def mark_stopping(self) -> None:
         """Say that the end is near, so that a new daemon waits instead of giving up."""
@@ -92,7 +101,7 @@ async def acquire_lock(paths: SessionPaths, *, wait_s: float = 10) -> SessionLoc
 async def _wait_for_daemon(descriptor: int, give_up_at: float) -> None:
     while not _try_lock(descriptor):
         holder = _read_holder(descriptor)
-        running = holder.get("phase") == _RUNNING and not _is_gone(holder)
+        running = holder.get("phase") in (_RUNNING, _LISTENING) and not _is_gone(holder)
         if running or asyncio.get_running_loop().time() >= give_up_at:
             raise SessionHeldError(held_by(holder.get("pid", "unknown"), holder.get("host", "")))
         await asyncio.sleep(_LOOK_EVERY_S)

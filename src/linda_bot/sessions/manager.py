@@ -12,7 +12,7 @@ from linda_bot.kernel.flock import is_held, locked
 from linda_bot.sessions.backup_process import BackupProcess
 from linda_bot.sessions.book import SessionBook
 from linda_bot.sessions.catalogue import all_backups, clean_up, reinstate, retire
-from linda_bot.sessions.device_status import timestamp
+from linda_bot.sessions.device_status import ENDED_BY_A_PERSON, timestamp
 from linda_bot.sessions.information import SessionInfo, gather
 from linda_bot.sessions.lock import acquire_lock, held_by, holder_of
 from linda_bot.sessions.manifest import Backup, load_retirement
@@ -88,7 +88,7 @@ class SessionManager:
             async with self.held() as book:
                 found = validate(self.paths)
                 wanted = found.verdict in (Verdict.DAMAGED, Verdict.MISSING, Verdict.NOT_LINKED)
-                if not wanted or book.status.restore_status in ("logged_out", "cleared"):
+                if not wanted or book.status.restore_status in ENDED_BY_A_PERSON:
                     return Restored(found)
                 choice = Choice(sandbox=self.sandbox, number=book.status.number)
                 return self.restored(book, recover(self.paths, self.vault, choice, because=found.why))

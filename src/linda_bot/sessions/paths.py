@@ -55,6 +55,11 @@ class SessionPaths(NamedTuple):
         return self.directory / "run-mark.json"
 
     @property
+    def logins(self) -> Path:
+        """When the session logged in lately, one time a line; see `logins`."""
+        return self.directory / "recent-logins"
+
+    @property
     def aftercare(self) -> Path:
         """Is there while a session that was put back is watched; see `aftercare`."""
         return self.directory / "after-restore.json"

@@ -14,12 +14,12 @@ KEEP = 3
 
 
 def set_aside(paths: SessionPaths, because: str, *, now: datetime | None = None) -> Path | None:
-    """Move everything but the locks to `.session-cache/quarantine-...` and return where; None when there is nothing.
+    """Move what is the session to `.session-cache/quarantine-...` and return where; None when there is nothing.
 
     Only to be called while no engine has the store open. The newest three of an account are kept.
     """
     # A lock that moves would let a second one in.
-    stays = {paths.lock, paths.engine_lock, paths.sandbox_mark, paths.next_store}
+    stays = {paths.lock, paths.engine_lock, paths.sandbox_mark, paths.next_store, paths.logins}
     return _move(paths, [entry for entry in paths.directory.iterdir() if entry not in stays], because, now)
 
 

@@ -162,6 +162,8 @@ class IncomingMessage(msgspec.Struct, frozen=True, kw_only=True):
     """The name of the protobuf field that holds the content, for example `conversation`."""
     sent_at: datetime
     from_me: bool = False
+    from_phone: bool = False
+    """Whether it was written on the account's own phone, its first device."""
     is_group: bool = False
     raw: bytes = b""
     """The serialized `Message` protobuf of the client library's event."""

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 ENGINE_COMMAND = (sys.executable, "-P", "-m", "linda_bot.whatsapp.engine")
 
+_NOT_FOR_CHILDREN = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+"""What a supervisor says to the daemon alone. The first engine starts before the daemon has taken it away."""
+
 
 class EngineProcess(NamedTuple):
     """A child process and our ends of its three pipes."""
@@ -44,7 +47,7 @@ def spawn_engine(
     notices, theirs_out = os.pipe()
     stderr, theirs_err = os.pipe()
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name not in _NOT_FOR_CHILDREN},
         "NEONIZE_BOT_TAG": "off",  # else neonize marks every message to a phone number as sent by a business bot
         "PYTHONUNBUFFERED": "1",
         **(extra_environment or {}),

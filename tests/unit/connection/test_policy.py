@@ -2,6 +2,7 @@
 
 import pytest
 
+from linda_bot.connection.circuit import Circuit, after_failure
 from linda_bot.connection.lifecycle import Finding
 from linda_bot.connection.policy import (
     OUTDATED_RETRY_S,
@@ -12,7 +13,6 @@ from linda_bot.connection.policy import (
     StartOver,
     Tally,
     decide,
-    reconnect_delay,
 )
 from linda_bot.kernel.errors import ExitCode
 from tests.support.link_world import RULES
@@ -36,7 +36,7 @@ def test_an_unreachable_server_is_tried_by_the_schedule_until_the_circuit_opens(
 
 def test_the_circuit_says_that_it_opens() -> None:
     """Spent attempts are a finding of their own."""
-    decision = decide(Ending(Finding.UNREACHABLE), Tally(failures=10), RULES)
+    decision = decide(Ending(Finding.UNREACHABLE), Tally(circuit=Circuit(failures=10)), RULES)
 
     assert isinstance(decision, Retry)
     assert decision.finding is Finding.ATTEMPTS_SPENT
@@ -56,7 +56,7 @@ def test_a_lost_engine_of_a_good_link_is_replaced_at_once() -> None:
 
 def test_a_removed_device_starts_over_where_a_code_can_be_shown() -> None:
     """No retry helps: set aside and link again."""
-    assert StartOver(Tally()) == decide(Ending(Finding.LOGGED_OUT), Tally(failures=4), RULES)
+    assert StartOver(Tally()) == decide(Ending(Finding.LOGGED_OUT), Tally(circuit=Circuit(failures=4)), RULES)
 
 
 def test_a_removed_device_ends_the_process_where_no_code_can_be_shown() -> None:
@@ -110,4 +110,6 @@ def test_qr_rounds_are_bounded() -> None:
 @pytest.mark.parametrize(("failures", "wait"), [(1, 3), (2, 10), (5, 120), (6, 120), (99, 120)])
 def test_the_last_delay_repeats(failures: int, wait: float) -> None:
     """A schedule shorter than the number of attempts goes on with its last delay."""
-    assert wait == reconnect_delay(failures, RULES.reconnect_delays)
+    schedule = RULES.reconnect._replace(attempts=100)
+
+    assert wait == after_failure(Circuit(failures=failures - 1), schedule)[1]

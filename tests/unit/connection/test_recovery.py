@@ -155,6 +155,7 @@ async def test_backups_are_not_looked_at_in_every_round_of_codes() -> None:
         for number in range(2):
             while len(world.told(QrIssued)) == number:
                 await asyncio.sleep(0.05)
+            await asyncio.sleep(60)  # the code runs out
             world.whatsapp.running[0].tell(QrRoundEnded(outcome="timeout"))
         await asyncio.sleep(1)
 

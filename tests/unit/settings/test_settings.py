@@ -110,7 +110,13 @@ def test_every_name_works(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in setting_names():
         with monkeypatch.context() as context:
             context.setenv(name, "nonsense [" if "NAME" not in name else "x" * 99)
-            if name in ("LINDA_DATA_DIR", "LINDA_HANDLERS", "LINDA_BACKUP__KEY_FILE", "LINDA_BACKUP__KEY"):
+            if name in (
+                "LINDA_DATA_DIR",
+                "LINDA_HANDLERS",
+                "LINDA_BACKUP__KEY_FILE",
+                "LINDA_BACKUP__KEY",
+                "LINDA_LINK__QR_FILE",
+            ):
                 continue
             with pytest.raises(UsageError):
                 load_settings()

@@ -123,8 +123,8 @@ class Engine:
     def end(self, *, drain_s: float = 0) -> NoReturn:
         """Hand over what is held, close the connection, and end the process, all within two seconds.
 
-        Before that, requests under way get `drain_s` seconds to be answered. Only a client that is online can be closed in good order: before that the library's calls may hang for a
-        minute (during a dial) or for ever (during a QR round).
+        Before that, requests under way get `drain_s` seconds to be answered. Only a client that is online can be closed
+        in good order: earlier the library's calls may hang for a minute (in a dial) or for ever (in a QR round).
         """
         self._wait_for_answers(drain_s)
         if self._online.is_set() and self._within(_CLOSE_WITHIN_S, self._library.disconnect):

@@ -142,6 +142,7 @@ def _message(payload: bytes) -> ClientEvent:
             kind=kind,
             sent_at=datetime.fromtimestamp(info.Timestamp / 1000, UTC),  # neonize gives milliseconds here
             from_me=source.IsFromMe,
+            from_phone=source.IsFromMe and source.Sender.Device == 0,
             is_group=source.IsGroup,
             raw=payload,
         )

@@ -1,0 +1,128 @@
+"""What is said of an event that needs no memory: one line and its style; pure."""
+
+from typing import NamedTuple
+
+from linda_bot.connection.events import (
+    AttemptFailed,
+    BackupFailed,
+    HintTaken,
+    LinkStateChanged,
+    LoginPutOff,
+    MilestoneReached,
+    PhoneNotSeen,
+    PingMissed,
+    RefreshPutOff,
+    RefreshStarted,
+    RestoreAuthenticated,
+    RestoreJudged,
+    SessionBackedUp,
+    SessionQuarantined,
+    SessionWentBack,
+)
+from linda_bot.connection.lifecycle import Finding, LinkState
+from linda_bot.kernel.alerts import AlertCleared, AlertRaised
+from linda_bot.kernel.events import Event
+from linda_bot.kernel.masking import printable
+from linda_bot.messaging.events import HandlerFailed, SendFailed
+from linda_bot.whatsapp.events import QrRoundEnded
+
+BOLD, DIM, GREEN, YELLOW, RED, RESET = (f"\x1b[{code}m" for code in (1, 2, 32, 33, 31, 0))
+
+
+class Line(NamedTuple):
+    """A line for a person."""
+
+    text: str
+    style: str = ""
+
+
+def line_of(event: Event) -> Line | None:  # noqa: C901, PLR0911, PLR0912 (one case an event)
+    """Return what is said of an event; None where nothing is, or more than a line."""
+    match event:
+        case RestoreAuthenticated():
+            return Line(f"  Authentication successful in {event.duration_ms / 1000:.2f} s", GREEN)
+        case QrRoundEnded(outcome="success"):
+            return Line("Code accepted; linking ...", GREEN)
+        case QrRoundEnded(outcome="err-scanned-without-multidevice"):
+            return Line("The phone's WhatsApp is too old to link devices: update it, then scan again.", YELLOW)
+        case AttemptFailed(finding=Finding.SESSION_MISSING):
+            return Line(f"Linking is needed: {event.because}.", YELLOW)
+        case AttemptFailed():
+            return Line(sentence(printable(event.because)), YELLOW)
+        case SessionQuarantined():
+            return Line(f"The old session was set aside, not deleted: {event.to}", YELLOW)
+        case SessionWentBack():
+            new = "New Signal sessions are begun, so that no answer is lost."
+            return Line(f"{sentence(event.because)} {new}", YELLOW)
+        case RestoreJudged():
+            return _judged(event)
+        case SessionBackedUp():
+            return Line(f"  Backup {event.backup} made ({event.reason.replace('_', ' ')}).", DIM)
+        case BackupFailed():
+            return Line(sentence(printable(event.error)), YELLOW)
+        case LinkStateChanged(new=LinkState.TRANSIENT_DISCONNECT):
+            return Line("Connection lost; reconnecting ...", YELLOW)
+        case LinkStateChanged(old=LinkState.TRANSIENT_DISCONNECT, new=LinkState.CONNECTED):
+            return Line("Connected again.", GREEN)
+        case LinkStateChanged(new=LinkState.CIRCUIT_OPEN):
+            return Line("Too many attempts have failed in a row; they are made more rarely from here on.", YELLOW)
+        case LoginPutOff():
+            wait = span(event.in_s)
+            return Line(
+                f"There were many logins lately; the next waits {wait}, so that WhatsApp sees no flood.", YELLOW
+            )
+        case HintTaken(taken=True, state=LinkState.CONNECTED):
+            return Line(f"Testing the link: {event.because}.", DIM) if "asked" not in event.because else None
+        case HintTaken(taken=True):
+            return Line(f"Trying now: {event.because}.")
+        case PingMissed():
+            return Line(f"WhatsApp does not answer ({printable(event.error)}).", YELLOW)
+        case RefreshStarted():
+            return Line(f"Refreshing the link, which is {span(event.age_s)} old ...", DIM)
+        case RefreshPutOff():
+            return Line(f"The refresh waits {span(event.in_s)}: {sentence(printable(event.because))}", YELLOW)
+        case MilestoneReached():
+            return Line(f"Session milestone: {event.hours} hour{'s' if event.hours > 1 else ''} alive", DIM)
+        case PhoneNotSeen():
+            return Line(_phone(event), YELLOW)
+        case AlertRaised(advice=advice) if event.kind != "gave_up":  # that was said with the end itself
+            return Line(f"What to do: {advice}.", RED)
+        case AlertCleared():
+            return Line(f"All is well again after {span(event.after_s)}.", GREEN)
+        case HandlerFailed():
+            return Line(f"The handler {event.handler} failed: {printable(event.error)} (trace in the log)", RED)
+        case SendFailed():
+            return Line(f"An answer was not sent ({event.outcome}): {printable(event.error)}", RED)
+        case _:
+            return None
+
+
+def span(seconds: float) -> str:
+    """Say how long something takes, in its largest unit."""
+    seconds = max(seconds, 0)
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = round(seconds / size)
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{seconds:.0f} s"
+
+
+def sentence(text: str) -> str:
+    """Make a reason a sentence."""
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _judged(event: RestoreJudged) -> Line:
+    style = GREEN if event.verdict == "restored" else YELLOW
+    lost = f", {event.pending} could not be read" if event.pending else ""
+    again = f", {event.recovered} of them at the second try" if event.recovered else ""
+    return Line(f"The restored session: {event.verdict} ({event.received} messages received{again}{lost}).", style)
+
+
+def _phone(event: PhoneNotSeen) -> str:
+    left = f"in about {event.left_days} days" if event.left_days else "any day now"
+    return (
+        f"Nothing has come from the account's phone for {event.days} days. If it was off or offline, open WhatsApp on "
+        f"it: WhatsApp unlinks this device {left} otherwise."
+    )

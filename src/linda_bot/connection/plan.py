@@ -1,0 +1,19 @@
+"""The slice of the settings that a link lives by."""
+
+from typing import NamedTuple
+
+from linda_bot.connection.attempt import Patience
+from linda_bot.connection.policy import Rules
+
+
+class Plan(NamedTuple):
+    """What a link is to do, and how patiently."""
+
+    rules: Rules
+    patience: Patience
+    device_name: str
+    account: str | None
+    """The number that must be linked; None for whichever scans the code."""
+    pair_phone: str | None = None
+    """The number of a phone that links by typing a code; None for scanning."""
+    log_level: str = "warning"

@@ -1,0 +1,21 @@
+"""Alerts: what a person should be told although nobody looks; one an incident, and one notice when it is over."""
+
+from linda_bot.kernel.events import Event
+
+
+class AlertRaised(Event, frozen=True, kw_only=True):
+    """Something needs a person, or may do soon."""
+
+    kind: str
+    """What is wrong, in one word for programs."""
+    because: str
+    advice: str
+    """What the person can do."""
+
+
+class AlertCleared(Event, frozen=True, kw_only=True):
+    """All is well again."""
+
+    kind: str
+    after_s: float
+    """How long the incident lasted, in seconds."""
