@@ -36,6 +36,13 @@ _LEVELS = {
     "restore_gave_up": "warning",
     "backup_failed": "warning",
     "message_undecryptable": "warning",
+    "alert_raised": "warning",
+    "login_put_off": "warning",
+    "pairing_code_refused": "warning",
+    "phone_not_seen": "warning",
+    "ping_answered": "debug",
+    "ping_missed": "warning",
+    "refresh_put_off": "warning",
 }
 """The level of each event that is not merely information."""
 
@@ -80,6 +87,7 @@ def time_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+_HEALTH = ("alert_", "milestone_", "ping_")
 _NUMBERS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -87,6 +95,8 @@ def _category(event: Event, level: str) -> str:
     if level == "error":
         return "error"
     name = log_name(type(event))
+    if name.startswith(_HEALTH):
+        return "health"
     if "message" in name or "handler" in name or "send" in name:
         return "message"
     if (
@@ -96,6 +106,7 @@ def _category(event: Event, level: str) -> str:
         or "pair" in name
         or "qr_" in name
         or "linking" in name
+        or "phone" in name
     ):
         return "session"
     return "connection"

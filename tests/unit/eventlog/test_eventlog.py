@@ -18,6 +18,7 @@ from linda_bot.eventlog import recorder
 from linda_bot.eventlog.open import event_log
 from linda_bot.eventlog.recorder import line_of
 from linda_bot.eventlog.setup import logging_to
+from linda_bot.kernel.alerts import AlertRaised
 from linda_bot.kernel.bus import EventBus
 from linda_bot.kernel.events import Event, log_name
 from linda_bot.messaging.events import HandlerFailed
@@ -107,6 +108,13 @@ def test_every_level_belongs_to_an_event() -> None:
         kinds += kind.__subclasses__()
 
     assert recorder._LEVELS.keys() <= {log_name(kind) for kind in kinds}
+
+
+def test_an_alert_belongs_to_the_health() -> None:
+    """Whoever filters by category finds it there, as a warning."""
+    line = line_of(AlertRaised(kind="down", because="no network", advice="look at the router"), mask=True)
+
+    assert ("warning", "alert_raised", "health") == (line.level, line.name, line.facts["category"])
 
 
 def test_unmasked_lines_say_everything_else() -> None:
