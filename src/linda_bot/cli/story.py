@@ -71,10 +71,12 @@ def line_of(event: Event) -> Line | None:  # noqa: C901, PLR0911, PLR0912 (one c
             return Line(
                 f"There were many logins lately; the next waits {wait}, so that WhatsApp sees no flood.", YELLOW
             )
-        case HintTaken(taken=True, state=LinkState.CONNECTED):
-            return Line(f"Testing the link: {event.because}.", DIM) if "asked" not in event.because else None
+        case HintTaken(taken=True, insisted=False, state=LinkState.CONNECTED):
+            return Line(f"Testing the link: {event.because}.", DIM)
         case HintTaken(taken=True):
-            return Line(f"Trying now: {event.because}.")
+            return Line(f"Reconnecting now: {event.because}.")
+        case HintTaken(insisted=True):
+            return Line(f"Not reconnecting ({event.because}): {_why_not(event.state)}.")
         case PingMissed():
             return Line(f"WhatsApp does not answer ({printable(event.error)}).", YELLOW)
         case RefreshStarted():
@@ -111,6 +113,12 @@ def sentence(text: str) -> str:
     """Make a reason a sentence."""
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _why_not(state: str) -> str:
+    if state == LinkState.BANNED:
+        return "a login during a ban may prolong it"
+    return "an attempt is under way already"
 
 
 def _judged(event: RestoreJudged) -> Line:

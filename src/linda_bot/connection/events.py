@@ -152,6 +152,8 @@ class HintTaken(Event, frozen=True, kw_only=True):
     because: str
     taken: bool
     """Whether a wait was cut short or a link tested or renewed; an attempt that is under way is left alone."""
+    insisted: bool
+    """Whether a person asked."""
     state: str
 
 

@@ -116,7 +116,7 @@ class Link:
             taken = self._online.is_set()
         if taken and insist:
             self._settled.clear()
-        self._bus.publish(HintTaken(because=because, taken=taken, state=self._state))
+        self._bus.publish(HintTaken(because=because, taken=taken, insisted=insist, state=self._state))
         return taken
 
     def renew(self, because: str) -> bool:

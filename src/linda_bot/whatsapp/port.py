@@ -84,7 +84,7 @@ class WhatsAppClient(Protocol):
     async def stop(self, *, within_s: float = 3, drain_s: float = 0) -> None:
         """Ask the engine to end, wait, then kill it; return when it is gone; `events` has ended then.
 
-        Requests that it is busy with get up to `drain_s` seconds, on top of the others, to be answered first.
+        What it is sending gets up to `drain_s` seconds, on top of the others, to be confirmed first.
         Harmless when repeated, and before `start`.
         """
 

@@ -56,7 +56,7 @@ class Stop(Request, frozen=True, kw_only=True):
     """Hand over what is held, then end; the answer is the end of the pipe."""
 
     drain_s: float = 0
-    """How long requests under way may take to be answered first."""
+    """How long what is being sent may take to be confirmed first."""
 
 
 class Took(Request, frozen=True, kw_only=True):

@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
@@ -98,7 +97,9 @@ class Engine:
         self._notices = notices
         self._window = BoundedSemaphore(MESSAGE_WINDOW)
         self._queues: dict[type[AnyRequest], SimpleQueue[AnyRequest]] = {}
-        self._unanswered = Counter[type[AnyRequest]]()
+        # Each is written by one thread only, so neither needs a lock.
+        self._sends_begun = 0
+        self._sends_ended = 0
         self._online = Event()
         self._heard_at = time.monotonic()
         self._number = ""
@@ -117,16 +118,16 @@ class Engine:
         if kind not in self._queues:
             self._queues[kind] = SimpleQueue()
             Thread(target=self._work_off, args=(self._queues[kind],), name=kind.__name__, daemon=True).start()
-        self._unanswered[kind] += 1
+        self._sends_begun += kind is SendText
         self._queues[kind].put(request)
 
     def end(self, *, drain_s: float = 0) -> NoReturn:
         """Hand over what is held, close the connection, and end the process, all within two seconds.
 
-        Before that, requests under way get `drain_s` seconds to be answered. Only a client that is online can be closed
-        in good order: earlier the library's calls may hang for a minute (in a dial) or for ever (in a QR round).
+        Before that, what is being sent gets `drain_s` seconds to be confirmed. Only a client that is online can be
+        closed in good order: earlier the library's calls may hang for a minute (in a dial) or for ever (in a QR round).
         """
-        self._wait_for_answers(drain_s)
+        self._wait_for_confirmations(drain_s)
         if self._online.is_set() and self._within(_CLOSE_WITHIN_S, self._library.disconnect):
             self._wait_for_quiet()
             self._within(_DRAIN_WITHIN_S, self._library.stop)
@@ -199,7 +200,7 @@ class Engine:
                 self._perform(request)
             except Exception as error:  # noqa: BLE001 (the daemon decides what an error means)
                 self._notices.send(Failed(id=request.id, error=_plain(error)))
-            self._unanswered[type(request)] -= 1
+            self._sends_ended += isinstance(request, SendText)
 
     def _perform(self, request: AnyRequest) -> None:
         match request:
@@ -223,10 +224,10 @@ class Engine:
     def _tell(self, event: ClientEvent) -> None:
         self._notices.send(event)
 
-    def _wait_for_answers(self, seconds: float) -> None:
-        """Wait until no request is under way, at most so long."""
+    def _wait_for_confirmations(self, seconds: float) -> None:
+        """Wait until nothing is being sent, at most so long."""
         give_up_at = time.monotonic() + seconds
-        while time.monotonic() < give_up_at and any(self._unanswered.values()):
+        while time.monotonic() < give_up_at and self._sends_ended < self._sends_begun:
             time.sleep(_QUIET_S / 4)
 
     def _wait_for_quiet(self) -> None:
