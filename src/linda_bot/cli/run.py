@@ -35,6 +35,7 @@ async def _run(options: argparse.Namespace, ahead: EngineChoice) -> int:
         raise UsageError(message)
     settings = load_settings(_overrides(options))
     _check_pair_phone(settings)
+    picture = QrFile(settings.link.qr_file) if settings.link.qr_file else None
     console = Console(
         started_s_ago=time.monotonic() - options.started_at,
         show_numbers=not settings.log.mask,
@@ -49,30 +50,31 @@ async def _run(options: argparse.Namespace, ahead: EngineChoice) -> int:
         in_sandbox=options.sandbox is not None,
     )
     show: Callable[[Event], None] = console.show
-    if settings.log.format == "json":  # the log lines on stderr tell the rest
-
-        def show(event: Event) -> None:
-            if isinstance(event, QrIssued | PairingCodeIssued | PairingCodeRefused):
-                console.show(event)
-
+    if settings.log.format == "json":
+        show = _codes_only(console)
     else:
         console.greet(settings.account, settings.data_dir, in_sandbox=job.in_sandbox)
-    if settings.link.qr_file is None:
+    if picture is None:
         return await run_bot(job, show, sys.stderr)
-    picture = QrFile(settings.link.qr_file)
-
-    def show_and_draw(event: Event) -> None:
-        show(event)
-        _draw(picture, event, console)
-
     try:
-        return await run_bot(job, show_and_draw, sys.stderr)
+        return await run_bot(job, lambda event: _show_and_draw(event, show, picture, console), sys.stderr)
     finally:
         picture.remove()
 
 
-def _draw(picture: QrFile, event: Event, console: Console) -> None:
-    """Keep the picture of the code as fresh as the code."""
+def _codes_only(console: Console) -> Callable[[Event], None]:
+    """Show what must be scanned or typed; the log lines on stderr tell the rest."""
+
+    def show(event: Event) -> None:
+        if isinstance(event, QrIssued | PairingCodeIssued | PairingCodeRefused):
+            console.show(event)
+
+    return show
+
+
+def _show_and_draw(event: Event, show: Callable[[Event], None], picture: QrFile, console: Console) -> None:
+    """Show an event, and keep the picture of the code as fresh as the code."""
+    show(event)
     match event:
         case QrIssued(code=code):
             try:

@@ -10,7 +10,6 @@ import struct
 import sys
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
-from typing import NamedTuple, Protocol
 
 _VIRTUAL = ("br-", "cali", "cilium", "cni", "docker", "flannel", "kube", "lxc", "podman", "veth", "virbr", "vnet")
 _VIRTUAL_ON_MACOS = ("anpi", "ap", "awdl", "bridge", "llw", "vmenet")
@@ -34,21 +33,12 @@ _ATTRIBUTE = struct.Struct("=HH")
 _REMEMBERED = 1000
 
 
-class News(Protocol):
-    """Judges what comes out of a socket."""
-
-    def hear(self, datagram: bytes) -> bool:
-        """Return whether a network may have come back."""
-
-    def forget(self) -> None:
-        """Take everything that is heard from now on as new, because something was missed."""
-
-
-class Ears(NamedTuple):
+class Ears:
     """A socket that is told of changes, and what understands it."""
 
-    socket: socket.socket
-    news: News
+    def __init__(self, socket: socket.socket, news: "News") -> None:
+        self.socket = socket
+        self.news = news
 
     def listen(self, *, at_most: int = 64) -> bool:
         """Read what waits, a bounded part of it; return whether it is news. Raises OSError when there will be no more.
@@ -133,12 +123,27 @@ class _Memory:
         self._known.clear()
 
 
-class NetlinkNews:
-    """Understands rtnetlink's messages, those of Linux."""
+class News:
+    """Judges what comes out of a socket; `name_of` tells a link's name by its number."""
 
     def __init__(self, name_of: Callable[[int], str] = name_of_link) -> None:
         self._name_of = name_of
         self._memory = _Memory()
+
+    def hear(self, datagram: bytes) -> bool:
+        """Return whether a datagram tells of a link that came up, a new address or a new route."""
+        raise NotImplementedError
+
+    def forget(self) -> None:
+        """Take everything that is heard from now on as new, because something was missed."""
+        self._memory.forget()
+
+
+class NetlinkNews(News):
+    """Understands rtnetlink's messages, those of Linux."""
+
+    def __init__(self, name_of: Callable[[int], str] = name_of_link) -> None:
+        super().__init__(name_of)
         self._judges = {
             16: self._link,  # RTM_NEWLINK
             17: self._link_gone,  # RTM_DELLINK
@@ -149,17 +154,13 @@ class NetlinkNews:
         }
 
     def hear(self, datagram: bytes) -> bool:
-        """Return whether a datagram tells of a link that came up, a new address or a new route."""
+        """Return whether any message of a datagram is news."""
         found = False
         for kind, body in _messages(datagram):
             judge = self._judges.get(kind)
             with suppress(struct.error):  # shorter than it must be
                 found = (judge is not None and judge(body)) or found
         return found
-
-    def forget(self) -> None:
-        """Take everything that is heard from now on as new."""
-        self._memory.forget()
 
     def _link(self, body: bytes, *, gone: bool = False) -> bool:
         family, index, flags = struct.unpack_from("=BxxxiI", body)
@@ -211,12 +212,11 @@ class NetlinkNews:
         return name in ("", "lo") or name.startswith(_VIRTUAL)
 
 
-class RouteSocketNews:
+class RouteSocketNews(News):
     """Understands a routing socket's messages, those of macOS (net/route.h, net/if.h). Written, not tried there."""
 
     def __init__(self, name_of: Callable[[int], str] = name_of_link) -> None:
-        self._name_of = name_of
-        self._memory = _Memory()
+        super().__init__(name_of)
         self._judges = {
             0x1: self._route,  # RTM_ADD
             0xC: self._address,  # RTM_NEWADDR
@@ -225,16 +225,12 @@ class RouteSocketNews:
         }
 
     def hear(self, datagram: bytes) -> bool:
-        """Return whether a message tells of a link that came up, a new address or a new route."""
+        """Return whether a message is news."""
         with suppress(struct.error):  # shorter than it must be
             length, version, kind = struct.unpack_from("=HBB", datagram)
             if version == _RTM_VERSION and length <= len(datagram) and kind in self._judges:
                 return self._judges[kind](datagram[:length])
         return False
-
-    def forget(self) -> None:
-        """Take everything that is heard from now on as new."""
-        self._memory.forget()
 
     def _route(self, message: bytes) -> bool:
         index, flags, failed = struct.unpack_from("=4xHxxi12xi", message)

@@ -7,21 +7,26 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from linda_bot.kernel.network_news import Ears, open_ears
+if TYPE_CHECKING:
+    from linda_bot.kernel.network_news import Ears
 
 _QUIET_S = 1.0
 _AT_LATEST_S = 2.0
 _GAP_S = 10.0
 
 
-async def watch_network(tell: Callable[[str], None], *, open_ears: Callable[[], Ears | None] = open_ears) -> None:
+async def watch_network(tell: Callable[[str], None], *, open_ears: "Callable[[], Ears | None] | None" = None) -> None:
     """Tell when a network may have come back, for ever: once a burst of changes, at most every two seconds.
 
     Changes are heard of as they happen on Linux (netlink) and macOS (a routing socket; written, not tried). Elsewhere,
     and where the socket is refused, nothing is ever told.
     """
+    if open_ears is None:  # not imported before the start's own work is under way
+        from linda_bot.kernel import network_news
+
+        open_ears = network_news.open_ears
     ears = None
     with suppress(OSError):
         ears = open_ears()
@@ -32,7 +37,7 @@ async def watch_network(tell: Callable[[str], None], *, open_ears: Callable[[], 
         await _follow(ears, tell)
 
 
-async def _follow(ears: Ears, tell: Callable[[str], None]) -> None:
+async def _follow(ears: "Ears", tell: Callable[[str], None]) -> None:
     """Tell what is heard, for ever; a socket that breaks is let go of."""
     loop = asyncio.get_running_loop()
     news = asyncio.Event()

@@ -79,3 +79,21 @@ def test_what_is_loaded_already_stays() -> None:
     found = run("import json, tqdm\n" + PUT_OFF + "import tqdm as again\nprint(json.dumps({'same': again is tqdm}))\n")
 
     assert found["same"] is True
+
+
+def test_the_import_starts_no_process() -> None:
+    """Not even a shell that says what the system is called; afterwards shells work as ever."""
+    found = run(
+        PUT_OFF
+        + "import json, os, sys\n"
+        + "from linda_bot.whatsapp.engine.late_imports import no_shells\n"
+        + "started = []\n"
+        + "watched = {'subprocess.Popen', 'os.fork', 'os.posix_spawn'}\n"
+        + "sys.addaudithook(lambda event, _: started.append(event) if event in watched else None)\n"
+        + "with no_shells():\n"
+        + "    import neonize.client\n"
+        + "quiet = not started\n"
+        + "print(json.dumps({'quiet': quiet, 'said': os.popen('echo hello').read()}))\n"
+    )
+
+    assert found == {"quiet": True, "said": "hello\n"}

@@ -8,11 +8,15 @@ use that this does not foresee costs the import, nothing else.
 """
 
 import importlib
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
+from io import StringIO
 from threading import RLock
 from types import ModuleType
+from typing import Any
 
 LATE_MODULES = frozenset(
     {
@@ -39,6 +43,24 @@ _importing = RLock()
 def put_off(names: frozenset[str] = LATE_MODULES) -> None:
     """Put off the import of these modules, except of those that are loaded already."""
     sys.meta_path.insert(0, _LateFinder(names))
+
+
+@contextmanager
+def no_shells() -> Iterator[None]:
+    """Answer `uname -a` without a shell: the library asks for it three times while it is imported (utils/platform.py).
+
+    Each would cost milliseconds, and leave an orphan behind when the engine is killed just then.
+    """
+    real = os.popen
+
+    def popen(command: str, *arguments: Any, **options: Any) -> Any:
+        return StringIO(" ".join(os.uname())) if command == "uname -a" else real(command, *arguments, **options)
+
+    os.popen = popen  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        os.popen = real
 
 
 def real_module(name: str) -> ModuleType:

@@ -10,7 +10,7 @@ from threading import BoundedSemaphore, Event, Thread
 from typing import NoReturn, assert_never
 
 from linda_bot.kernel.flock import hold_lock
-from linda_bot.whatsapp.engine.late_imports import put_off
+from linda_bot.whatsapp.engine.late_imports import no_shells, put_off
 from linda_bot.whatsapp.engine.pipes import NoticeWriter, claim_pipes, read_requests
 from linda_bot.whatsapp.events import (
     ClientEvent,
@@ -61,7 +61,8 @@ def run() -> NoReturn:
     notices = NoticeWriter(descriptor)
     put_off()
     try:
-        from linda_bot.whatsapp.engine import library, translation  # noqa: F401 (after what they need is put off)
+        with no_shells():
+            from linda_bot.whatsapp.engine import library, translation  # noqa: F401 (after what they need is put off)
     except Exception as error:  # noqa: BLE001 (whatever it is, the daemon must be told in one line)
         for request in read_requests(requests):
             notices.send(Failed(id=request.id, error=f"neonize cannot be loaded: {_advice(error)}"))
