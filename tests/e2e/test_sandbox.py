@@ -5,21 +5,19 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from linda_bot.kernel.tasks import spawn_task
 from linda_bot.sandbox.contact import Contact, ContactError
-from linda_bot.sandbox.faults import LOGIN_FAILURES, STREAM_ERRORS
+from linda_bot.sandbox.refusals import LOGIN_FAILURES, STREAM_ERRORS
 from linda_bot.sandbox.server import ENGINE_COMMAND, Sandbox
 from linda_bot.sandbox.tokens import load_tokens
-from linda_bot.whatsapp.adapter import EngineClient
 from linda_bot.whatsapp.events import (
     ClientEvent,
     ClientOutdated,
     Connected,
+    ConnectEnded,
     ConnectFailed,
     Disconnected,
     LoggedOut,
@@ -27,8 +25,8 @@ from linda_bot.whatsapp.events import (
     StreamReplaced,
     TemporarilyBanned,
 )
-from linda_bot.whatsapp.port import LinkRequest
 from tests.e2e.conftest import FRIEND
+from tests.e2e.watched import watched
 
 BOB = "15550001111"
 
@@ -38,35 +36,6 @@ async def bob(sandbox: Sandbox) -> AsyncIterator[Contact]:
     """Another person."""
     async with sandbox.contact(BOB, "Bob") as contact:
         yield contact
-
-
-@asynccontextmanager
-async def watched(sandbox: Sandbox, store: Path) -> AsyncIterator[list[ClientEvent]]:
-    """Run a client on a store, connected or refused; yield what it tells, as it tells it."""
-    told: list[ClientEvent] = []
-    client = EngineClient(ENGINE_COMMAND, sandbox.environment)
-
-    async def listen() -> None:
-        async for event in client.events():
-            told.append(event)  # noqa: PERF401 (each is to be seen as it comes)
-
-    listening = spawn_task(listen(), name="listening")
-    await client.start(LinkRequest(store=store))
-    try:
-        yield told
-    finally:
-        await client.stop()
-        await listening
-
-
-async def until(
-    told: list[ClientEvent], kind: type[ClientEvent], *, times: int = 1, within_s: float = 10
-) -> ClientEvent:
-    """Return the event of a kind that came so many times."""
-    async with asyncio.timeout(within_s):
-        while len(found := [event for event in told if isinstance(event, kind)]) < times:
-            await asyncio.sleep(0.01)
-    return found[times - 1]
 
 
 async def eventually(holds: Callable[[], bool], *, within_s: float = 5) -> None:
@@ -228,7 +197,9 @@ async def test_every_failure_at_login_means_what_it_should(sandbox: Sandbox) -> 
         405: ClientOutdated,
         406: LoggedOut,
         409: ConnectFailed,
+        418: ConnectEnded,
         500: Disconnected,
+        501: ConnectFailed,
         503: Disconnected,
     }
     assert expected.keys() == LOGIN_FAILURES.keys()
@@ -236,11 +207,11 @@ async def test_every_failure_at_login_means_what_it_should(sandbox: Sandbox) -> 
         place = sandbox.directory / f"failure {code}"
         shutil.copytree(store, place)  # a logout deletes the device
         sandbox.fail_next_login(code)
-        async with watched(sandbox, place / "contact.db") as told:
-            event = await until(told, kind)
+        async with watched(sandbox, place / "contact.db") as seen:
+            event = await seen.until(kind)
             assert getattr(event, "code", code) in (code, 101)
             if kind is Disconnected:
-                await until(told, Connected)
+                await seen.until(Connected)
 
 
 async def test_every_end_of_a_stream_means_what_it_should(sandbox: Sandbox) -> None:
@@ -259,13 +230,13 @@ async def test_every_end_of_a_stream_means_what_it_should(sandbox: Sandbox) -> N
     for end, (kind, comes_back) in expected.items():
         place = sandbox.directory / f"end {end}"
         shutil.copytree(store, place)
-        async with watched(sandbox, place / "contact.db") as told:
-            await until(told, Connected)
+        async with watched(sandbox, place / "contact.db") as seen:
+            await seen.until(Connected)
             await sandbox.stream_error(BOB, end)
             if kind is not None:
-                await until(told, kind)
+                await seen.until(kind)
             if comes_back:
-                await until(told, Connected, times=2)
+                await seen.until(Connected, times=2)
             else:
                 await asyncio.sleep(0.3)
                 assert not sandbox.online(BOB)

@@ -4,9 +4,9 @@ import io
 import os
 import select
 import stat
-import sys
 from pathlib import Path
 
+from linda_bot.cli.output import say
 from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.masking import printable
 
@@ -17,6 +17,7 @@ _LARGEST_SCREEN = 1024 * 1024
 _LONGEST_CODE = 2000
 _QUIET_S = 0.3
 _CHUNK = 65536
+_STDIN = 0
 _PICTURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
 _BLOCK = "█"
 
@@ -26,12 +27,12 @@ def qr_text_from(what: str) -> str:
 
     A stream that goes on, like the screen of a bot that runs, is read until there is a code on it. Raises UsageError.
     """
-    if what == "-":
-        return _from_stream(sys.stdin.fileno(), "what came on stdin")
     if _is_code(what):
         return what
-    name = printable(what, 200)
+    name = "what came on stdin" if what == "-" else printable(what, 200)
     try:
+        if what == "-":
+            return _from_stream(_STDIN, name)
         path = Path(what)
         if not path.exists():
             raise UsageError(
@@ -42,9 +43,9 @@ def qr_text_from(what: str) -> str:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return _from_stream(file.fileno(), name)
             return _decode(_tail(file), name)
-    except (OSError, ValueError) as error:
-        reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "no name of a file"
-        raise UsageError(f"{name} cannot be read: {reason}") from None
+    except OSError as error:
+        reason = os.strerror(error.errno or 0).lower()
+        raise UsageError(f"{name} cannot be read: {reason}; give a picture or a file with the bot's screen") from None
 
 
 def _tail(file: io.FileIO) -> bytes:
@@ -61,6 +62,8 @@ def _tail(file: io.FileIO) -> bytes:
 
 def _from_stream(descriptor: int, name: str) -> str:
     """Read until there is a code, or the end."""
+    if os.isatty(descriptor):
+        say("Paste the text of the code, or the screen with it; Ctrl+D ends.")
     data = b""
     while True:
         if len(data) > _LARGEST_PICTURE:
@@ -89,18 +92,20 @@ def _decode(data: bytes, name: str) -> str:
         return text.strip()
     try:
         found = qr_from_terminal(text)
-    except UnreadableQrError as error:
-        raise UsageError(_why_unreadable(text, name, str(error))) from None
+    except UnreadableQrError:
+        raise UsageError(_why_unreadable(text, name)) from None
     if not _is_code(found):
         raise UsageError(f"the QR code in {name} is not one of WhatsApp's; scan the one that the bot shows")
     return found
 
 
-def _why_unreadable(text: str, name: str, error: str) -> str:
+def _why_unreadable(text: str, name: str) -> str:
     if not text.strip():
         return f"{name} is empty; copy the bot's screen with the whole QR code"
     if _BLOCK in text:
-        return f"{error} ({name}); copy the whole code, without line breaks that the terminal has added"
+        return (
+            f"no QR code in {name} can be read; copy a whole one, without line breaks that a narrow terminal has added"
+        )
     return (
         f"there is no QR code in {name}; copy the bot's screen while it shows one, or take a picture of it (PNG, JPEG)"
     )
@@ -110,28 +115,24 @@ def _from_picture(data: bytes, kind: str, name: str) -> str:
     import zxingcpp
     from PIL import Image
 
+    Image.MAX_IMAGE_PIXELS = None  # the size is looked at here, before anything is unpacked
     try:
         with Image.open(io.BytesIO(data), formats=(kind,)) as picture:
             if picture.width * picture.height > _MOST_PIXELS:
-                raise UsageError(
-                    f"the picture {name} is too large: {picture.width} x {picture.height}; cut the code out"
-                )
+                raise UsageError(f"{name} is too large: {picture.width} x {picture.height} pixels; cut the code out")
             grey = picture.convert("L")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UsageError(f"the picture {name} is damaged ({printable(str(error), 100)}); take it anew") from None
+    except (OSError, ValueError, SyntaxError):
+        raise UsageError(f"{name} is a damaged picture; take it anew") from None
     view = memoryview(grey.tobytes()).cast("B", (grey.height, grey.width))
-    codes = [
-        each.text
-        for each in zxingcpp.read_barcodes(view, zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
-        if each.text
-    ]
-    found = [code for code in codes if _is_code(code)]
-    if len(set(found)) > 1:
+    seen = zxingcpp.read_barcodes(view, zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
+    found = {each.text for each in seen if _is_code(each.text)}
+    if len(found) > 1:
         raise UsageError(f"there are {len(found)} linking codes in {name}; cut the right one out")
+    if not found and seen:
+        raise UsageError(f"the QR code in {name} is not one of WhatsApp's; scan the one that the bot shows")
     if not found:
-        what = "a QR code, but not one of WhatsApp's" if codes else "no QR code"
-        raise UsageError(f"there is {what} in the picture {name}; take the whole code, straight and sharp")
-    return found[0]
+        raise UsageError(f"there is no QR code in the picture {name}; take the whole code, straight and sharp")
+    return found.pop()
 
 
 def _picture_format(head: bytes) -> str:

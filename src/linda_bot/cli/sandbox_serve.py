@@ -9,11 +9,12 @@ from pathlib import Path
 
 from linda_bot.cli.output import say
 from linda_bot.kernel.errors import ExitCode, UsageError
-from linda_bot.kernel.masking import mask_line
+from linda_bot.kernel.masking import mask_line, printable
 from linda_bot.kernel.signals import process_signals
 from linda_bot.sandbox import faults
 from linda_bot.sandbox.control import Control
 from linda_bot.sandbox.control_api import USUAL_NUMBER
+from linda_bot.sandbox.forms import NUMBER
 from linda_bot.sandbox.report import TOO_FREQUENT, facts_of
 from linda_bot.sandbox.server import NoteTaken, Sandbox
 
@@ -42,6 +43,9 @@ class ToldSandbox(Sandbox):
 def serve(directory: Path, *, numbers: Sequence[str], script: str | None) -> int:
     """Run a server until SIGINT or SIGTERM; the first number is the account that commands mean."""
     steps = faults.parse_script(script) if script is not None else ()
+    wrong = next((number for number in numbers if not NUMBER.fits(number)), None)
+    if wrong is not None:
+        raise UsageError(f"--number cannot be {printable(wrong, 40)!r}; write {NUMBER.says}")
     _check_place(directory)
     asyncio.run(_serve(directory, numbers or (USUAL_NUMBER,), steps))
     return ExitCode.OK
@@ -80,7 +84,7 @@ def _greet(directory: Path, port: int) -> None:
     say(f"The sandbox in {directory} listens on 127.0.0.1, port {port}. Ctrl+C ends it. In other terminals:")
     for command, comment in (
         (f"run --sandbox {here}", "a bot on it"),
-        (f"sandbox scan {here} SCREEN", "a file with the bot's screen, a picture, the code's text, or -"),
+        (f"sandbox scan {here} SCREEN", "its screen in a file, a picture, a text, -"),
         (f"sandbox send {here} '!ping'", "what somebody writes to it"),
         (f"sandbox fault {here} drop", "a lost line; --list shows what else there is"),
         (f"sandbox state {here}", "how things are"),

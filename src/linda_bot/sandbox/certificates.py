@@ -41,6 +41,15 @@ def tls_context(ca_file: Path) -> ssl.SSLContext:
         authority = trustme.CA()
         write_atomic(key_file, authority.private_key_pem.bytes())
         write_atomic(ca_file, authority.cert_pem.bytes())
+    return _context_of(authority)
+
+
+def false_tls_context() -> ssl.SSLContext:
+    """Return a context that speaks for WhatsApp's host with an authority of its own, which nobody trusts."""
+    return _context_of(trustme.CA())
+
+
+def _context_of(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(HOST).configure_cert(context)
     return context

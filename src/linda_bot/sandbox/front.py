@@ -23,7 +23,6 @@ class Front:
     """Listens, and hands every WebSocket to `serve`; can be told to misbehave."""
 
     def __init__(self, context: ssl.SSLContext, serve: Serve) -> None:
-        self.context = context
         self._serve = serve
         self._server: asyncio.Server | None = None
         self._web = web.Server(self._on_request, access_log=None)
@@ -33,9 +32,13 @@ class Front:
         """Accept connections and never answer."""
         self.refuse = False
         """Answer every CONNECT with 502."""
+        self.pick_context: Callable[[], ssl.SSLContext] = lambda: context
+        """Says which certificate a new connection is shown."""
 
     async def open(self, port: int = 0) -> None:
-        """Listen on a port; any free one for 0, or when the wanted one is taken."""
+        """Listen on a port; any free one for 0, or when the wanted one is taken. Harmless when it listens already."""
+        if self._server is not None:
+            return
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(lambda: _Tunnel(self), LOOPBACK, port)
@@ -119,7 +122,7 @@ class _Tunnel(asyncio.Protocol):
         handler = self._front.new_handler()
         try:
             tls = await asyncio.get_running_loop().start_tls(
-                transport, handler, self._front.context, server_side=True, ssl_handshake_timeout=_TLS_WITHIN_S
+                transport, handler, self._front.pick_context(), server_side=True, ssl_handshake_timeout=_TLS_WITHIN_S
             )
         except OSError:  # ssl.SSLError is one: the client does not trust us, or has gone
             transport.abort()

@@ -28,6 +28,8 @@ async def hand_out(session: "Session") -> None:
     if session.active:
         return
     sent = await send_waiting(session, after=0, offline=True)
+    if session.ended:
+        return
     session.active = True
     await session.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": str(sent)})]))
 
@@ -37,7 +39,9 @@ async def send_waiting(session: "Session", *, after: int, offline: bool) -> int:
     codec = session.server.codec
     sent = 0
     while rest := [stanza for stanza in session.server.registry.waiting(*session.name) if stanza.place > after]:
-        for number, stanza in enumerate(rest):
+        for number, stanza in enumerate(rest, sent):
+            if session.ended:  # the rest goes on waiting
+                return number
             node = codec.decode(stanza.body)
             mark: dict[str, Value] = {"offline": str(number)} if offline else {}
             await session.send(Node(node.tag, {**node.attrs, **mark}, node.content))
@@ -53,8 +57,15 @@ async def take_message(session: "Session", node: Node) -> None:
     if target is None:
         await session.send(Node("ack", {**ack, "error": "404"}))
         return
+    armed = session.server.armed
+    error = armed.message_errors.take(session.name[0])
+    if error is not None:
+        session.server.note("message_refused", sender=session.name[0], error=error)
+        await session.send(Node("ack", {**ack, "error": error}))
+        return
     first_time = session.server.registry.accept(str(session.jid), _identity(node))
-    await session.send(Node("ack", ack))
+    if not armed.lost_acks.take(session.name[0]):
+        await session.send(Node("ack", ack))
     if not first_time:
         return
     session.server.note("message", sender=session.name[0], to=target.number)
@@ -124,10 +135,16 @@ async def _deliver(
 async def _send_or_keep(session: "Session", number: str, device: int, node: Node) -> None:
     """Keep a stanza until it is confirmed, and send it at once if the device is there."""
     server = session.server
+    times = 1
+    if node.tag == "message":
+        disguise = server.armed.disguises.take(number)
+        node = disguise.put_on(node) if disguise else node
+        times = 2 if server.armed.doubles.take(number) else 1
     server.registry.enqueue(number, device, node.tag, node.text("id"), server.codec.encode(node))
     receiver = server.active_session(number, device)
     if receiver is not None:
-        await receiver.send(node)
+        for _ in range(times):
+            await receiver.send(node)
 
 
 def _as_nodes(content: object) -> list[Node]:

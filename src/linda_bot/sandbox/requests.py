@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from linda_bot.sandbox import post
+from linda_bot.sandbox import pairing_code, post
 from linda_bot.sandbox.nodes import Jid, Node
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ async def answer(session: "Session", request: Node) -> None:
     """Answer a request; an unknown one gets an error that does a client no harm."""
     key = (request.text("xmlns"), request.text("type"), request.children[0].tag if request.children else "")
     handler = _ANSWERS.get(key) or _ANSWERS.get((key[0], key[1], "*"))
-    if handler is None or (session.account is None and key[0] != "w:p"):
+    if handler is None or (session.account is None and key not in _BEFORE_LOGIN):
         session.server.note("unknown_request", asked="/".join(key))
         await session.refuse(request, 501, "feature-not-implemented")
         return
@@ -158,4 +158,6 @@ _ANSWERS: dict[tuple[str, str, str], Answer] = {
     ("w:g2", "get", "*"): _list_groups,
     ("w:profile:picture", "get", "*"): _no_picture,
     ("md", "set", "remove-companion-device"): _unlink,
+    ("md", "set", pairing_code.STANZA): pairing_code.answer,
 }
+_BEFORE_LOGIN = (("w:p", "get", ""), ("w:p", "get", "ping"), ("md", "set", pairing_code.STANZA))

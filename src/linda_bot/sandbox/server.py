@@ -15,11 +15,16 @@ from aiohttp import web
 from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.files import make_private_dir, write_atomic
 from linda_bot.kernel.flock import hold_lock
-from linda_bot.sandbox import faults, pairing, post
-from linda_bot.sandbox.certificates import noise_chain, tls_context
+from linda_bot.sandbox import pairing, post, refusals
+from linda_bot.sandbox.armed import EVERYBODY, Armed
+from linda_bot.sandbox.certificates import false_tls_context, noise_chain, tls_context
 from linda_bot.sandbox.contact import Contact
 from linda_bot.sandbox.front import LOOPBACK, Front
-from linda_bot.sandbox.nodes import Codec, Node
+from linda_bot.sandbox.keys import KeyPair
+from linda_bot.sandbox.lasting import LastingFaults
+from linda_bot.sandbox.nodes import Codec
+from linda_bot.sandbox.pairing_code import CodeRequest
+from linda_bot.sandbox.phone import Phone
 from linda_bot.sandbox.registry import Registry
 from linda_bot.sandbox.session import Session
 from linda_bot.sandbox.tokens import load_tokens
@@ -37,24 +42,6 @@ class NoteTaken(NamedTuple):
     facts: Mapping[str, object]
 
 
-class Phone:
-    """The phone of an account."""
-
-    def __init__(self, server: "Sandbox", number: str) -> None:
-        self.number = number
-        self._server = server
-
-    async def scan(self, code: str) -> None:
-        """Scan the text of a QR code and link the device that shows it; raises pairing.ScanError."""
-        account = self._server.registry.open_account(self.number)
-        await pairing.scan(self._server.waiting_session(pairing.ref_of(code)), code, account)
-
-    @property
-    def pairings(self) -> int:
-        """How many devices it has linked in all."""
-        return self._server.registry.pairings(self.number)
-
-
 class Sandbox:
     """A loopback WhatsApp server; an async context manager."""
 
@@ -67,7 +54,10 @@ class Sandbox:
         self._ids = itertools.count(1)
         self._sessions: set[Session] = set()
         self._held: set[str] = set()
-        self._refusals: deque[Node] = deque()
+        self.armed = Armed()
+        """Faults that wait for a client to come."""
+        self.lasting = LastingFaults()
+        """Faults that last for a while."""
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as closing:
@@ -86,10 +76,15 @@ class Sandbox:
         closing.callback(self.registry.close)
         self._root = self.registry.secret("root")
         self.static_key = self.registry.secret("static")
-        self.noise_chain = noise_chain(self._root, self.registry.secret("intermediate"), self.static_key)
+        intermediate = self.registry.secret("intermediate")
+        self._noise_chain = noise_chain(self._root, intermediate, self.static_key)
+        self._false_noise_chain = noise_chain(KeyPair.new(), intermediate, self.static_key)
         self._ca_file = self.directory / "ca.pem"
-        self.front = Front(tls_context(self._ca_file), self._serve)
+        self._tls, self._false_tls = tls_context(self._ca_file), false_tls_context()
+        self.front = Front(self._tls, self._serve)
+        self.front.pick_context = lambda: self._false_tls if self.armed.false_tls.take() else self._tls
         closing.push_async_callback(self.front.close)
+        closing.push_async_callback(self.lasting.clear)
         await self.front.open(self._port or _port_before(self.directory))
         closing.callback((self.directory / ENVIRONMENT_FILE).unlink, missing_ok=True)
         self._write_environment()
@@ -136,22 +131,31 @@ class Sandbox:
 
     def drop(self, number: str) -> None:
         """Cut the lines of an account's devices without a word."""
-        for session in self._sessions_of(number):
+        for session in self.sessions_of(number):
             session.cut()
 
     def freeze(self, number: str) -> None:
         """Stop answering on the open lines of an account's devices; a new line works."""
-        for session in self._sessions_of(number):
-            session.frozen = True
+        for session in self.sessions_of(number):
+            session.freeze()
 
-    def fail_next_login(self, code: int, **attrs: str) -> None:
-        """Refuse the next login; see `faults.LOGIN_FAILURES`."""
-        self._refusals.append(faults.login_failure(code, attrs))
+    def half_open(self, number: str) -> None:
+        """Forget the sessions of an account's devices while their lines stay open without a word.
+
+        Messages wait as for devices that are offline, and a new login replaces nobody.
+        """
+        for session in self.sessions_of(number):
+            session.freeze()
+            self._sessions.discard(session)
+
+    def fail_next_login(self, code: int, /, *, count: int = 1, number: str = EVERYBODY, **attrs: str) -> None:
+        """Refuse the next logins, of a number or of anybody; see `refusals.login_failure`."""
+        self.armed.refusals.add(refusals.login_failure(code, attrs), count=count, number=number)
 
     async def stream_error(self, number: str, kind: str) -> None:
-        """End the streams of an account's devices; see `faults.STREAM_ERRORS`."""
-        last_word = faults.stream_error(kind)
-        for session in self._sessions_of(number):
+        """End the streams of an account's devices; see `refusals.stream_error`."""
+        last_word = refusals.stream_error(kind)
+        for session in self.sessions_of(number):
             await session.end(last_word)
 
     async def remove_device(self, number: str) -> None:
@@ -166,7 +170,7 @@ class Sandbox:
 
         A client whose sending is not raced by its own receiving sends without reusing a counter.
         """
-        sessions = self._sessions_of(number)
+        sessions = self.sessions_of(number)
         marks = [self.registry.last_place() for _ in sessions]
         self._held.add(number)
         try:
@@ -178,10 +182,13 @@ class Sandbox:
 
     async def restart(self, *, down_for_s: float = 0) -> None:
         """Stop listening, drop everybody, and listen again on the same port; connections are refused meanwhile."""
-        port = self.front.port
         await self.front.close()
         await asyncio.sleep(down_for_s)
-        await self.front.open(port)
+        await self.listen()
+
+    async def listen(self) -> None:
+        """Listen again, on the same port; harmless when it does."""
+        await self.front.open(self.front.port)
         self._write_environment()
 
     # For the sessions.
@@ -195,9 +202,9 @@ class Sandbox:
         """Return an id for a request of the server's."""
         return f"sandbox-{next(self._ids)}"
 
-    def next_refusal(self) -> Node | None:
-        """Return how the next login is to be refused."""
-        return self._refusals.popleft() if self._refusals else None
+    def noise_chain(self) -> bytes:
+        """Return the certificates that the next client is shown."""
+        return self._false_noise_chain if self.armed.false_noise.take() else self._noise_chain
 
     def forget(self, session: Session) -> None:
         """Note that a client is gone."""
@@ -208,7 +215,7 @@ class Sandbox:
         for other in [other for other in self._sessions if other is not session and other.account]:
             if other.name == session.name:
                 self._sessions.discard(other)
-                await other.end(faults.stream_error("replaced"))
+                await other.end(refusals.stream_error("replaced"))
                 self.note("replaced", number=session.name[0])
         self.note("login", number=session.name[0])
 
@@ -227,8 +234,18 @@ class Sandbox:
         message = "the code is not valid any more"
         raise pairing.ScanError(message)
 
-    def _sessions_of(self, number: str) -> list[Session]:
-        return [session for session in self._sessions if session.account and session.name[0] == number]
+    def unlinked_sessions(self) -> list[Session]:
+        """Return the sessions that wait to be linked."""
+        return [session for session in self._sessions if session.registration is not None]
+
+    def code_requests(self) -> list[CodeRequest]:
+        """Return what asks for a code to be typed, the latest last."""
+        asked = [session.code_request for session in self._sessions if session.code_request is not None]
+        return sorted(asked, key=lambda request: request.asked_at)
+
+    def sessions_of(self, number: str) -> list[Session]:
+        """Return the sessions of an account's devices; all that are logged in for EVERYBODY."""
+        return [each for each in self._sessions if each.account and number in (EVERYBODY, each.name[0])]
 
     async def _serve(self, socket: web.WebSocketResponse) -> None:
         session = Session(self, socket)

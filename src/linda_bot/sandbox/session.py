@@ -5,12 +5,14 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
-from linda_bot.sandbox import pairing, post, requests
+from linda_bot.sandbox import pairing, pairing_code, post, requests
+from linda_bot.sandbox.armed import EVERYBODY
+from linda_bot.sandbox.frames import Frames, HangUpError
 from linda_bot.sandbox.library import BadMessageError, parse, protobufs
 from linda_bot.sandbox.nodes import SERVER, BadNodeError, Jid, Node
-from linda_bot.sandbox.noise import PROLOGUE, BadFrameError, ServerHandshake, Transport
+from linda_bot.sandbox.noise import BadFrameError, ServerHandshake, Transport
 from linda_bot.sandbox.registry import Account
 
 if TYPE_CHECKING:
@@ -18,52 +20,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("linda_bot.sandbox")
 _HANDSHAKE_WITHIN_S = 20
+_LAST_WORDS_WITHIN_S = 5
 _AFTER_LAST_WORD_S = 0.15
 """A client handles the last node first when the line is cut a moment later."""
-
-
-class HangUpError(Exception):
-    """The client said something that no client says; the line is cut."""
-
-
-class Frames:
-    """Frames out of WebSocket messages: three bytes of length, then the body; the prologue comes once before."""
-
-    def __init__(self, socket: web.WebSocketResponse) -> None:
-        self._socket = socket
-        self._buffer = b""
-        self._begun = False
-
-    async def next(self) -> bytes | None:
-        """Return the next frame's body; None when the line has ended."""
-        while True:
-            frame = self._cut()
-            if frame is not None:
-                return frame
-            message = await self._socket.receive()
-            if message.type is not WSMsgType.BINARY:
-                return None
-            self._buffer += message.data
-
-    async def send(self, body: bytes) -> None:
-        """Send a frame; nothing happens when the line has ended."""
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            await self._socket.send_bytes(len(body).to_bytes(3) + body)
-
-    def _cut(self) -> bytes | None:
-        if not self._begun:
-            if len(self._buffer) < len(PROLOGUE):
-                return None
-            if not self._buffer.startswith(PROLOGUE):
-                message = "the client does not begin as WhatsApp clients do"
-                raise HangUpError(message)
-            self._buffer = self._buffer[len(PROLOGUE) :]
-            self._begun = True
-        length = int.from_bytes(self._buffer[:3])
-        if len(self._buffer) < 3 + length:
-            return None
-        frame, self._buffer = self._buffer[3 : 3 + length], self._buffer[3 + length :]
-        return frame
 
 
 class Session:
@@ -75,15 +34,19 @@ class Session:
         self.device = 0
         self.active = False
         """Whether it takes messages: after its login it is passive for a moment."""
-        self.frozen = False
-        """Whether it neither listens nor answers any more, as if the network had swallowed the line."""
+        self.ended = False
+        """Whether the line was cut or closed."""
         self.registration: pairing.Registration | None = None
+        self.code_request: pairing_code.CodeRequest | None = None
         self._socket = socket
-        self._frames = Frames(socket)
+        self._frames = Frames(socket, lambda: server.armed.delay_s(self.account.number if self.account else EVERYBODY))
         self._ciphers: Transport | None = None
         self._noise_key = b""
-        self._sending = asyncio.Lock()
-        self._ended = False
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it neither listens nor answers any more, as if the network had swallowed the line."""
+        return self._frames.muted
 
     @property
     def jid(self) -> Jid:
@@ -104,6 +67,7 @@ class Session:
 
     async def run(self) -> None:
         """Serve the client until one of the two hangs up."""
+        self._frames.open()
         try:
             async with asyncio.timeout(_HANDSHAKE_WITHIN_S):
                 payload = await self._shake_hands()
@@ -119,33 +83,58 @@ class Session:
             self.server.note("failed", reason=repr(error))
             _log.exception("a session of the sandbox failed")
         finally:
-            self._ended = True
+            self.ended = True
             self.server.forget(self)
+            await self._frames.close()
             with contextlib.suppress(Exception):
                 await self._socket.close()
 
     async def send(self, node: Node) -> None:
         """Send a stanza; in order, whoever calls."""
-        if self._ciphers is None or self._ended or self.frozen:
-            return
-        async with self._sending:  # the counter of the cipher and the order on the wire must agree
-            await self._frames.send(self._ciphers.send.seal(self.server.codec.encode(node)))
-            await asyncio.sleep(0)  # so that a lost line is noticed before many more stanzas are written into it
+        if not self.ended:
+            self.send_sealed(self.server.codec.encode(node))
+            await asyncio.sleep(0)  # so that others, and the end of the line, have their turn in a long row of stanzas
+
+    def send_sealed(self, body: bytes) -> None:
+        """Send a sealed frame, whatever is in it; nothing happens before the handshake and after the end."""
+        if self._ciphers is not None and not self.ended and not self.frozen:
+            self._frames.send(self._ciphers.send.seal(body))
+
+    def send_raw(self, message: bytes | str) -> None:
+        """Send a WebSocket message that need be no frame."""
+        if not self.ended:
+            self._frames.send_raw(message)
+
+    def freeze(self) -> None:
+        """Neither listen nor answer from now on, and leave the line open."""
+        self._frames.muted = True
 
     async def end(self, *last_words: Node) -> None:
         """Say the last words, then the end of the stream, and cut the line."""
         for node in last_words:
             await self.send(node)
         await self.send(Node("xmlstreamend"))
+        await self._say_all()
         await asyncio.sleep(_AFTER_LAST_WORD_S)
-        self._ended = True
+        self.ended = True
         await self._socket.close()
+
+    async def cut_after(self, pause_s: float = 0) -> None:
+        """Cut the line a moment after what was said last is on its way."""
+        await self._say_all()
+        await asyncio.sleep(pause_s)
+        self.cut()
 
     def cut(self) -> None:
         """Cut the line without a word."""
-        self._ended = True
+        self.ended = True
         if self._socket._req is not None and self._socket._req.transport is not None:  # noqa: SLF001 (aiohttp has no public way)
             self._socket._req.transport.abort()  # noqa: SLF001 (see above)
+
+    async def _say_all(self) -> None:
+        with contextlib.suppress(TimeoutError):  # a client that does not read is not waited for
+            async with asyncio.timeout(_LAST_WORDS_WITHIN_S):
+                await self._frames.sent()
 
     async def _shake_hands(self) -> bytes:
         pb = protobufs("waWa6.WAWebProtobufsWa6_pb2")
@@ -153,12 +142,14 @@ class Session:
         if first is None:
             message = "no client hello"
             raise HangUpError(message)
+        if self.server.armed.closes_pairing("before-hello"):
+            self.cut()
         handshake = ServerHandshake(self.server.static_key)
         ephemeral, static, payload = handshake.hello(
-            parse(pb.HandshakeMessage, first).clientHello.ephemeral, self.server.noise_chain
+            parse(pb.HandshakeMessage, first).clientHello.ephemeral, self.server.noise_chain()
         )
         hello = pb.HandshakeMessage.ServerHello(ephemeral=ephemeral, static=static, payload=payload)
-        await self._frames.send(pb.HandshakeMessage(serverHello=hello).SerializeToString())
+        self._frames.send(pb.HandshakeMessage(serverHello=hello).SerializeToString())
         second = await self._frames.next()
         if second is None:
             message = "no client finish"
@@ -173,13 +164,19 @@ class Session:
         if not client.username:
             await pairing.offer(self, client.devicePairingData)
             return
-        refusal = self.server.next_refusal()
+        refusal = self.server.armed.refusals.take(str(client.username))
         found = self.server.registry.device_by_noise(self._noise_key)
         if refusal is None and found != (str(client.username), client.device):
             refusal = Node("failure", {"reason": "401", "location": "sandbox"})
         if refusal is not None:
             self.server.note("login_refused", number=str(client.username), reason=refusal.text("reason"))
             await self.end(refusal)
+            return
+        if self.server.armed.silent_logins.take(str(client.username)):
+            self.freeze()
+            return
+        if self.server.armed.cuts_login(str(client.username), client.device):
+            self.cut()
             return
         account = self.server.registry.account(str(client.username))
         assert account is not None  # a device has an account

@@ -1,6 +1,6 @@
 """What an error text of the client library means for the request it answers; the one place that decides it."""
 
-from linda_bot.whatsapp.port import ClientError, NotSentError
+from linda_bot.whatsapp.port import ClientError, NoAnswerError, NotSentError
 
 # whatsmeow errors.go and client.go; neonize main.go ("client is nil"): said before anything is written to the socket.
 _BEFORE_SENDING = (
@@ -10,13 +10,19 @@ _BEFORE_SENDING = (
     "session is held",
 )
 
+# The same files (ErrIQTimedOut, ErrMessageTimedOut, DisconnectedError): it was written, and no answer came.
+_WITHOUT_ANSWER = ("timed out", "websocket disconnected before")
+
 
 def request_error(text: str) -> ClientError:
     """Return the error that a failed request raises.
 
-    NotSentError: it provably did not leave, the same call may succeed later. Else a plain ClientError: the server
-    refused it, or nobody knows.
+    NotSentError: it provably did not leave, the same call may succeed later. NoAnswerError: it may have had its effect.
+    Else a plain ClientError: the server refused it.
     """
-    if any(sign in text.lower() for sign in _BEFORE_SENDING):
+    lowered = text.lower()
+    if any(sign in lowered for sign in _BEFORE_SENDING):
         return NotSentError(text)
+    if any(sign in lowered for sign in _WITHOUT_ANSWER):
+        return NoAnswerError(text)
     return ClientError(text)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from contextlib import AsyncExitStack
 from typing import NamedTuple
 
 from linda_bot.sandbox.keys import KeyPair, verifies
@@ -106,3 +107,24 @@ async def go_active(client: WireClient) -> list[Node]:
 def request(namespace: str, kind: str, *children: Node, request_id: str = "r1") -> Node:
     """Return a request."""
     return Node("iq", {"to": SERVER, "xmlns": namespace, "type": kind, "id": request_id}, list(children) or None)
+
+
+async def online(sandbox: Sandbox, lines: AsyncExitStack, device: Companion) -> WireClient:
+    """Return a line that is logged in and takes messages."""
+    client = await lines.enter_async_context(connect(sandbox, device))
+    assert (await log_in(client, device)).tag == "success"
+    await go_active(client)
+    return client
+
+
+def message(to: Companion, message_id: str, body: bytes = b"sealed") -> Node:
+    """Return a message with a share for one device."""
+    share = Node("to", {"jid": to.lid}, [Node("enc", {"v": "2", "type": "pkmsg"}, body)])
+    content = [Node("participants", content=[share]), Node("device-identity", content=b"identity")]
+    return Node("message", {"id": message_id, "type": "text", "to": to.lid.bare}, content)
+
+
+def receipt(node: Node, kind: str = "", *children: Node) -> Node:
+    """Return a receipt for what has arrived."""
+    attrs: dict[str, Value] = {"id": node.text("id"), "to": node.jid("from"), **({"type": kind} if kind else {})}
+    return Node("receipt", attrs, children)

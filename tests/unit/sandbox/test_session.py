@@ -1,7 +1,6 @@
 """The server as a client sees it, node by node."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -9,68 +8,26 @@ import aiohttp
 import pytest
 
 from linda_bot.kernel.errors import UsageError
-from linda_bot.sandbox.faults import LOGIN_FAILURES, STREAM_ERRORS
 from linda_bot.sandbox.nodes import Jid, Node, Value
 from linda_bot.sandbox.pairing import ScanError
+from linda_bot.sandbox.refusals import LOGIN_FAILURES, STREAM_ERRORS
 from linda_bot.sandbox.server import Sandbox
 from tests.unit.sandbox.companion import (
-    Companion,
     code_of,
     connect,
     go_active,
     link,
     log_in,
+    message,
     new_companion,
+    online,
+    receipt,
     request,
     sign,
 )
-from tests.unit.sandbox.dictionary import TOKENS
-from tests.unit.sandbox.wire_client import WireClient
 
 ANN, BOB = "4915112345678", "15550001111"
 SECRET = b"adv secret of thirty-two bytes!!"
-
-
-@pytest.fixture(autouse=True)
-def _dictionary(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both sides use the same words; no child process reads them out of the library."""
-    monkeypatch.setattr("linda_bot.sandbox.server.load_tokens", lambda _: TOKENS)
-
-
-@pytest.fixture
-async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
-    """A server with nobody on it; no session of it may fail."""
-    async with Sandbox(tmp_path / "sandbox") as running:
-        yield running
-        assert running.counts["failed"] == 0
-
-
-@pytest.fixture
-async def lines() -> AsyncIterator[AsyncExitStack]:
-    """Lines that are closed after the test."""
-    async with AsyncExitStack() as stack:
-        yield stack
-
-
-async def online(sandbox: Sandbox, lines: AsyncExitStack, device: Companion) -> WireClient:
-    """Return a line that is logged in and takes messages."""
-    client = await lines.enter_async_context(connect(sandbox, device))
-    assert (await log_in(client, device)).tag == "success"
-    await go_active(client)
-    return client
-
-
-def message(to: Companion, message_id: str, body: bytes = b"sealed") -> Node:
-    """Return a message with a share for one device."""
-    share = Node("to", {"jid": to.lid}, [Node("enc", {"v": "2", "type": "pkmsg"}, body)])
-    content = [Node("participants", content=[share]), Node("device-identity", content=b"identity")]
-    return Node("message", {"id": message_id, "type": "text", "to": to.lid.bare}, content)
-
-
-def receipt(node: Node, kind: str = "", *children: Node) -> Node:
-    """Return a receipt for what has arrived."""
-    attrs: dict[str, Value] = {"id": node.text("id"), "to": node.jid("from"), **({"type": kind} if kind else {})}
-    return Node("receipt", attrs, children)
 
 
 async def test_linking_and_logging_in(sandbox: Sandbox, lines: AsyncExitStack) -> None:
@@ -175,7 +132,7 @@ def test_faults_that_nobody_knows(tmp_path: Path) -> None:
     """The error names those that are known."""
     sandbox = Sandbox(tmp_path)
     with pytest.raises(UsageError, match="402"):
-        sandbox.fail_next_login(418)
+        sandbox.fail_next_login(99)
 
 
 async def test_a_removed_device_cannot_come_back(sandbox: Sandbox, lines: AsyncExitStack) -> None:

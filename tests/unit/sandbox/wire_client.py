@@ -82,11 +82,15 @@ class WireClient:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession()
-        self.socket = await self._session.ws_connect(
-            "https://web.whatsapp.com/ws/chat",
-            proxy=self._environment["HTTPS_PROXY"],
-            ssl=ssl.create_default_context(cafile=Path(self._environment["SSL_CERT_FILE"])),
-        )
+        try:
+            self.socket = await self._session.ws_connect(
+                "https://web.whatsapp.com/ws/chat",
+                proxy=self._environment["HTTPS_PROXY"],
+                ssl=ssl.create_default_context(cafile=Path(self._environment["SSL_CERT_FILE"])),
+            )
+        except aiohttp.ClientError:
+            await self._session.close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -121,6 +125,12 @@ class WireClient:
     async def hear_until(self, tag: str) -> Node:
         """Return the next node with a tag."""
         while (node := await self.hear()).tag != tag:
+            pass
+        return node
+
+    async def hear_until_child(self, tag: str) -> Node:
+        """Return the next node with a child of a tag."""
+        while (node := await self.hear()).child(tag) is None:
             pass
         return node
 

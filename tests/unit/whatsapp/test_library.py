@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from linda_bot.whatsapp.outcomes import request_error
-from linda_bot.whatsapp.port import ClientError, NotSentError
+from linda_bot.whatsapp.port import ClientError, NoAnswerError, NotSentError
 
 TRANSLATE = """
 import json, sys
@@ -133,8 +133,9 @@ def test_a_store_of_any_name_is_that_file(tmp_path: Path, name: str) -> None:
         ("websocket not connected", NotSentError),
         ("client is nil: ensure client is connected", NotSentError),
         ("the store doesn't contain a device JID", NotSentError),
-        ("timed out waiting for message send response", ClientError),
-        ("websocket disconnected before message send returned response", ClientError),
+        ("timed out waiting for message send response", NoAnswerError),
+        ("info query timed out", NoAnswerError),
+        ("websocket disconnected before message send returned response", NoAnswerError),
         ("server returned error 463", ClientError),
     ],
 )
