@@ -18,6 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the number of random damages be chosen."""
     group = parser.getgroup("linda-bot")
     group.addoption("--damages", type=int, help="how many random damages the bot has to survive (default: 12)")
+    group.addoption("--all-faults", action="store_true", help="also those faults whose end takes a minute to come")
     group.addoption("--damage-seed", type=int, help="the first of them; without --damages, the only one")
 
 

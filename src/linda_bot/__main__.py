@@ -14,6 +14,9 @@ def main() -> None:
     """Run a command and exit with its code."""
     if sys.platform == "win32":
         sys.exit("linda-bot runs on Linux and macOS; on Windows, run it in WSL")
+    from linda_bot.kernel.standard_streams import fill_standard_streams
+
+    fill_standard_streams()
     arguments = sys.argv[1:]
     from linda_bot.cli.ahead import start_engine_ahead
 

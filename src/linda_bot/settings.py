@@ -167,11 +167,22 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
 
     Raises UsageError, one line that names the first wrong setting and what would be right.
     """
+    settings = _read(overrides or {})
+    if not settings.data_dir.is_absolute():
+        try:
+            Path.cwd()
+        except OSError:
+            message = "the working directory is gone; change to another one, or choose a place with --data-dir"
+            raise UsageError(message) from None
+    return settings
+
+
+def _read(overrides: Mapping[str, object]) -> Settings:
     _refuse_unknown_names(os.environ)
     try:
         if Path(_ENV_FILE).is_file():  # keys of other programs may stand there too; only ours must be known
             _refuse_unknown_names(dotenv_values(_ENV_FILE))
-        return Settings(**{name: value for name, value in (overrides or {}).items() if value is not None})  # type: ignore[arg-type]
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         raise UsageError(_explain(error)) from None
     except SettingsError as error:

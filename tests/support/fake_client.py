@@ -11,6 +11,7 @@ from linda_bot.whatsapp.events import (
     ClientEvent,
     Connected,
     ConnectEnded,
+    Disconnected,
     EngineExited,
     EngineStarted,
     IncomingMessage,
@@ -38,7 +39,18 @@ class FakeWhatsApp:
         self.heard: list[tuple[str, str]] = []
         self.pair_refusal = ""
         """What a request for a pairing code is refused with."""
+        self.pair_requests: list[str] = []
+        """For which numbers a pairing code was asked."""
+        self.logout_refusal = ""
+        """What a request to unlink is refused with."""
+        self.start_refusal = ""
+        """Why engines cannot be started."""
+        self.start_takes_s = 0.0
+        self.stop_takes_s = 0.0
+        """How long an engine takes to end that is asked to; it is killed at the deadline."""
         self.send_takes_s = 0.0
+        self.most_at_once = 0
+        """The most engines that were alive at the same time."""
         self.pairings = 0
         self.clients: list[FakeClient] = []
         self._ids = itertools.count(1)
@@ -94,15 +106,21 @@ class FakeClient:
         if self._gone.is_set():
             message = "the engine is not running"
             raise ClientError(message)
+        if self._whatsapp.start_refusal:
+            raise ClientError(self._whatsapp.start_refusal)
         self._request = request
+        self._whatsapp.most_at_once = max(self._whatsapp.most_at_once, len(self._whatsapp.running))
+        await asyncio.sleep(self._whatsapp.start_takes_s)
+        if self._gone.is_set():
+            message = "the engine ended before it answered"
+            raise NoAnswerError(message)
         self.tell(EngineStarted(pid=1, library_version="fake", import_ms=0))
         if not self._whatsapp.reachable:
             self.tell(ConnectEnded(error="dial tcp: connection refused"))
         elif request.store in self._whatsapp.linked:
             self._log_in()
         elif self._whatsapp.answers:
-            self._code = f"2@code-{id(self)}"
-            self.tell(QrIssued(code=self._code, number=1, valid_s=60))
+            self.show(1, valid_s=60)
 
     async def events(self) -> AsyncIterator[ClientEvent]:
         """Yield events; see the port."""
@@ -133,7 +151,7 @@ class FakeClient:
 
     async def ping(self, *, within_s: float = 20) -> float:
         """Ping; see the port."""
-        if self._pinging:
+        if self._pinging and not self._whatsapp.answers:
             message = "an earlier ping is still unanswered"
             raise NotSentError(message)
         self._pinging = True
@@ -143,6 +161,7 @@ class FakeClient:
 
     async def pair_phone(self, number: str, *, within_s: float = 20) -> str:
         """Hand out a pairing code; see the port."""
+        self._whatsapp.pair_requests.append(number)
         if not self._code:
             message = "client is nil: ensure client is connected"
             raise ClientError(message)
@@ -153,16 +172,20 @@ class FakeClient:
     async def logout(self, *, within_s: float = 20) -> None:
         """Unlink; see the port."""
         await self._answer(within_s)
+        if self._whatsapp.logout_refusal:
+            raise ClientError(self._whatsapp.logout_refusal)
         assert self._request is not None
-        del self._whatsapp.linked[self._request.store]
+        self._whatsapp.linked.pop(self._request.store, None)
         self._online = False
 
     async def stop(self, *, within_s: float = 3, drain_s: float = 0) -> None:
         """End; see the port."""
         with suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
-                while self._busy:
+                while self._busy and not self._gone.is_set():
                     await asyncio.sleep(0.01)
+        if self.alive:
+            await asyncio.sleep(min(self._whatsapp.stop_takes_s, within_s))
         self._end(0, asked=True)
 
     def kill(self, code: int = -9) -> None:
@@ -173,6 +196,7 @@ class FakeClient:
         """Be the phone that scans the shown code."""
         assert code == self._code
         assert self._request is not None
+        self._code = ""
         self._whatsapp.pairings += 1
         self._whatsapp.linked[self._request.store] = number
         self.tell(QrRoundEnded(outcome="success"))
@@ -185,6 +209,25 @@ class FakeClient:
             self._whatsapp.linked.pop(self._request.store, None)
         self._events.put_nowait(event)
 
+    @property
+    def code(self) -> str:
+        """The code that it shows; empty for none."""
+        return self._code
+
+    def show(self, number: int, *, valid_s: float = 20) -> None:
+        """Show the next code of the round."""
+        self._code = f"2@code-{id(self)}-{number}"
+        self.tell(QrIssued(code=self._code, number=number, valid_s=valid_s))
+
+    def lose_line(self) -> None:
+        """Lose the socket; what is written to the account waits at the server."""
+        self._online = False
+        self.tell(Disconnected())
+
+    def find_line(self) -> None:
+        """Get the socket back."""
+        self._log_in()
+
     def deliver(self) -> None:
         """Hand over what waits."""
         while self._online and self._whatsapp.waiting:
@@ -192,13 +235,17 @@ class FakeClient:
 
     def _log_in(self) -> None:
         assert self._request is not None
-        if not self._whatsapp.answers:
+        if not self._whatsapp.answers or self._gone.is_set():
             return
         if self._whatsapp.login_answer is not None:
             self.tell(self._whatsapp.login_answer)
             return
+        number = self._whatsapp.linked.get(self._request.store)
+        if number is None:  # unlinked while the line was lost
+            self.tell(LoggedOut(code=401, on_connect=True))
+            return
         self._online = True
-        self.tell(Connected(number=self._whatsapp.linked[self._request.store]))
+        self.tell(Connected(number=number))
         self.deliver()
 
     async def _answer(self, within_s: float) -> None:

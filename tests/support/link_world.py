@@ -1,6 +1,7 @@
 """A link with everything around it, in virtual time."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from linda_bot.connection.attempt import Patience
 from linda_bot.connection.circuit import Schedule
+from linda_bot.connection.events import LinkStateChanged
 from linda_bot.connection.lifecycle import LinkState
 from linda_bot.connection.link import Link
 from linda_bot.connection.plan import Plan
@@ -37,11 +39,18 @@ class FakeFiles:
         self._whatsapp = whatsapp
         self.damaged = False
         self.trouble: Exception | None = None
+        self.fails_in: frozenset[str] = frozenset({"look"})
+        """Which methods the trouble is raised in."""
+        self.hangs = False
+        """Whether looking takes for ever."""
+        self.rows_looked_for = 0
         self.aside: list[str] = []
         self.backups: list[str] = []
         """The backups that can be put back, newest first; each is used once until a login."""
         self.retired: list[str] = []
         self.proofs = 0
+        self.login_in_s = 0.0
+        """How long the next login has to wait out of manners."""
 
     @property
     def store(self) -> Path:
@@ -50,16 +59,28 @@ class FakeFiles:
 
     async def look(self) -> SessionLook:
         """Look at the fake."""
-        if self.trouble is not None:
+        self._check("look")
+        if self.hangs:
+            await asyncio.Event().wait()
+        return SessionLook(
+            linked=self.store in self._whatsapp.linked,
+            damaged=self.damaged,
+            why="no session yet",
+            login_in_s=self.login_in_s,
+        )
+
+    def _check(self, method: str) -> None:
+        if self.trouble is not None and method in self.fails_in:
             raise self.trouble
-        return SessionLook(linked=self.store in self._whatsapp.linked, damaged=self.damaged, why="no session yet")
 
     async def still_linked(self) -> bool:
         """Look at the fake."""
+        self.rows_looked_for += 1
         return self.store in self._whatsapp.linked
 
     async def set_aside(self, because: str) -> Path | None:
         """Forget the session."""
+        self._check("set_aside")
         self.aside.append(because)
         self._whatsapp.linked.pop(self.store, None)
         self.damaged = False
@@ -67,6 +88,7 @@ class FakeFiles:
 
     async def recover(self, because: str) -> PutBack:
         """Put the next backup back."""
+        self._check("recover")
         if not self.backups:
             return PutBack(passed_over=("backup-default-001: its copy is damaged",) if self.retired else ())
         self.damaged = False
@@ -75,6 +97,7 @@ class FakeFiles:
 
     async def retire(self, because: str) -> None:
         """Forget the backups."""
+        self._check("retire")
         self.retired.append(because)
         self.backups.clear()
 
@@ -86,7 +109,17 @@ class FakeFiles:
 class LinkWorld:
     """A running link, its other side, and what it published."""
 
-    def __init__(self, *, linked: bool = True, rules: Rules = RULES, account: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        linked: bool = True,
+        rules: Rules = RULES,
+        account: str | None = None,
+        pair_phone: str | None = None,
+        chance: float = 0.0,
+        remembers: int | None = None,
+    ) -> None:
+        """Take how many of the events it remembers; None for all."""
         self.whatsapp = FakeWhatsApp()
         self.files = FakeFiles(self.whatsapp)
         if linked:
@@ -94,10 +127,14 @@ class LinkWorld:
         self.bus = EventBus()
         self.taken: list[MessageReceived] = []
         self.take: Callable[[MessageReceived], Awaitable[None]] = self._take
-        plan = Plan(rules=rules, patience=PATIENCE, device_name="Test", account=account)
-        self.link = Link(plan, self.files, self.whatsapp.make_client, self.bus, self._hand_to_taker, chance=lambda: 0.0)
-        self.events: list[Event] = []
+        plan = Plan(rules=rules, patience=PATIENCE, device_name="Test", account=account, pair_phone=pair_phone)
+        self.link = Link(
+            plan, self.files, self.whatsapp.make_client, self.bus, self._hand_to_taker, chance=lambda: chance
+        )
+        self.log: deque[tuple[float, Event]] = deque(maxlen=remembers)
+        """What was published, and when on the loop's clock."""
         self.exit_code: ExitCode | None = None
+        self._running: asyncio.Task[None] | None = None
 
     async def _hand_to_taker(self, message: MessageReceived) -> None:
         await self.take(message)
@@ -107,40 +144,58 @@ class LinkWorld:
 
     async def _record(self, subscription: Subscription[Event]) -> None:
         async for event in subscription:
-            self.events.append(event)
+            self.log.append((asyncio.get_running_loop().time(), event))
 
     async def until(self, state: LinkState, *, within_s: float = 100_000) -> None:
-        """Wait until the link is in a state."""
-        async with asyncio.timeout(within_s):
-            while self.link.state is not state:
-                await asyncio.sleep(0.1)
+        """Wait until the link is in a state, and what led to it was recorded."""
+        with self.bus.subscribe(LinkStateChanged, name="until", depth=1000) as changes:
+            async with asyncio.timeout(within_s):
+                while self.link.state is not state:
+                    await changes.next()
+        await asyncio.sleep(0.01)
 
     def told(self, *kinds: type[Event]) -> list[Event]:
         """Return what was published of these kinds."""
-        return [event for event in self.events if isinstance(event, kinds)]
+        return [event for _, event in self.log if isinstance(event, kinds)]
+
+    def times(self, *kinds: type[Event]) -> list[float]:
+        """Return when something of these kinds was published."""
+        return [at for at, event in self.log if isinstance(event, kinds)]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["LinkWorld"]:
-        """Run the link; stop it at the end."""
+        """Run the link; stop it at the end, which leaves nothing behind."""
+        before = asyncio.all_tasks()
         with self.bus.subscribe(Event, name="test", depth=10_000) as subscription:
             recording = asyncio.create_task(self._record(subscription), name="recording")
-            running = asyncio.create_task(self._run(), name="link")
+            self._running = asyncio.create_task(self._run(), name="link")
             try:
                 yield self
             finally:
-                running.cancel()
-                await asyncio.gather(running, return_exceptions=True)
+                self._running.cancel()
+                (result,) = await asyncio.gather(self._running, return_exceptions=True)
                 await asyncio.sleep(0)
                 recording.cancel()
                 await asyncio.gather(recording, return_exceptions=True)
+        if isinstance(result, Exception):
+            raise result
         assert not self.whatsapp.running, "an engine was left behind"
+        assert self.whatsapp.most_at_once <= 1, "two engines were alive at the same time"
+        left = {task.get_name() for task in asyncio.all_tasks() - before if not task.done()}
+        assert not left, f"tasks were left behind: {left}"
+
+    def stop(self) -> None:
+        """Cancel the link, as whoever runs it does; may be repeated."""
+        assert self._running is not None
+        self._running.cancel()
 
     async def _run(self) -> None:
         self.exit_code = await self.link.run()
 
     async def exited(self, *, within_s: float = 100_000) -> ExitCode:
         """Wait until the link gives up."""
+        assert self._running is not None
         async with asyncio.timeout(within_s):
-            while self.exit_code is None:
-                await asyncio.sleep(0.1)
+            await asyncio.shield(self._running)
+        assert self.exit_code is not None
         return self.exit_code

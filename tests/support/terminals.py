@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import select
+import struct
 import subprocess
 import sys
 import termios
@@ -24,10 +25,12 @@ class Terminal:
     Its standard output is a pipe, which can be read when the window is gone.
     """
 
-    def __init__(self, command: Sequence[str], environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: dict[str, str] | None = None, *, columns: int = 120, lines: int = 50
+    ) -> None:
         self._window, theirs = pty.openpty()
         self._closing = threading.Event()
-        fcntl.ioctl(self._window, termios.TIOCSWINSZ, b"\x32\x00\x78\x00\x00\x00\x00\x00")  # 50 lines of 120
+        self.resize(columns, lines)
         self.process = subprocess.Popen(
             [sys.executable, "-c", _TAKE_TERMINAL, *command],
             stdin=theirs,
@@ -50,6 +53,10 @@ class Terminal:
         self.close_window()
         assert self.process.stdout is not None
         self.process.stdout.close()
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Drag the window's corner; the kernel tells the program."""
+        fcntl.ioctl(self._window, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def type_line(self) -> None:
         """Press Return."""

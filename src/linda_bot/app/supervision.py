@@ -1,6 +1,7 @@
 """What a supervisor is told of the link."""
 
 import asyncio
+from contextlib import suppress
 
 from linda_bot.connection.events import LinkStateChanged
 from linda_bot.connection.lifecycle import LinkState
@@ -21,6 +22,12 @@ _STATUS = {
     LinkState.BANNED: "banned by WhatsApp for a while",
     LinkState.OUTDATED: "WhatsApp does not accept this version of the client library",
 }
+
+
+_ENDS = frozenset({LinkState.STOPPING, LinkState.STOPPED})
+
+_RELOADED_WITHIN_S = 60.0
+"""systemd waits for the end of a reload; an outage, or a person who is to scan a code, may last for hours."""
 
 
 class Supervision:
@@ -46,10 +53,15 @@ class Supervision:
             self._supervisor.status(_STATUS[state])
 
     def reload(self, because: str) -> None:
-        """Have the link renewed or hastened, because a person asked; one at a time."""
-        if self._reloading is None or self._reloading.done():
+        """Have the link renewed or hastened, because a person asked; whoever asks meanwhile waits for the same.
+
+        None begins at the end, nor does it take longer than a minute: the link goes on trying by itself.
+        """
+        begins = self._link.state not in _ENDS and (self._reloading is None or self._reloading.done())
+        if begins:
             self._supervisor.reloading()
-            self._link.hint(because, insist=True)
+        self._link.hint(because, insist=True)
+        if begins:
             self._reloading = spawn_task(self._tell_when_done(), name="reload")
 
     async def close(self) -> None:
@@ -59,5 +71,9 @@ class Supervision:
             await asyncio.wait({self._reloading})
 
     async def _tell_when_done(self) -> None:
-        state = await self._link.outcome()
-        self._supervisor.ready(_STATUS.get(state, state))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_RELOADED_WITHIN_S):
+                await self._link.outcome()
+        state = self._link.state
+        if state not in _ENDS:
+            self._supervisor.ready(_STATUS.get(state, state))

@@ -31,15 +31,12 @@ def start_engine_ahead(arguments: list[str]) -> EngineChoice:
     choice = choose_engine(arguments)
     if arguments[:1] != ["run"] or not {"-h", "--help"}.isdisjoint(arguments):
         return choice
-    try:
-        process = spawn_engine(choice.command, choice.environment)
-    except OSError:
-        return choice  # it is tried again, and told, when the client starts
-
+    process: EngineProcess | None = None
     on_terminal = has_terminal()
 
     def quit_at_once(_signal: int, _frame: object) -> None:
-        end_if_ours(process)
+        if process is not None:  # one that is just being started ends by itself: nobody holds its pipes any more
+            end_if_ours(process)
         os._exit(0)
 
     def hang_up(number: int, frame: object) -> None:
@@ -50,6 +47,10 @@ def start_engine_ahead(arguments: list[str]) -> EngineChoice:
     signal.signal(signal.SIGTERM, quit_at_once)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, hang_up)
+    try:
+        process = spawn_engine(choice.command, choice.environment)
+    except OSError:
+        return choice  # it is tried again, and told, when the client starts
     return choice._replace(process=process)
 
 

@@ -1,9 +1,7 @@
 """What a person reads while the bot runs: the events of the link as lines, the QR code as a picture."""
 
-import math
-import os
-import shutil
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +9,8 @@ from typing import TextIO
 
 from linda_bot import __version__
 from linda_bot.cli.qr import qr_lines
-from linda_bot.cli.story import BOLD, DIM, GREEN, RED, RESET, YELLOW, line_of, span
+from linda_bot.cli.screen import Screen
+from linda_bot.cli.story import BOLD, DIM, GREEN, RED, YELLOW, line_of, span
 from linda_bot.connection.events import (
     LinkGaveUp,
     LinkingCompleted,
@@ -28,13 +27,15 @@ from linda_bot.connection.events import (
 from linda_bot.connection.lifecycle import LinkState
 from linda_bot.kernel.events import Event
 from linda_bot.kernel.masking import mask_number, printable
-from linda_bot.whatsapp.events import EngineExited, PairSucceeded, QrIssued
+from linda_bot.whatsapp.events import EngineExited, PairSucceeded, QrIssued, QrRoundEnded
 
 _SHOWN_BACKUPS = 5
+_SMALL_TALK = ("Press Ctrl+C to exit", "Login event:")
+"""What the client library prints when all is well; it explains no end."""
 
 
 class Console:
-    """Writes the story of a run to a stream; a broken stream is not an error of the bot's."""
+    """Writes the story of a run to a stream."""
 
     def __init__(
         self,
@@ -44,15 +45,15 @@ class Console:
         show_numbers: bool = False,
         wants_pairing_code: bool = False,
     ) -> None:
-        self._stream = stream
-        self._tty = stream.isatty()
-        self._colours = self._tty and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        self._screen = Screen(stream)
         self._born = datetime.now(UTC) - timedelta(seconds=started_s_ago)
         self._show_numbers = show_numbers
         self._wants_pairing_code = wants_pairing_code
         self._has_pairing_code = False
         self._withheld: QrIssued | None = None
-        self._qr_height = 0
+        self._code: QrIssued | None = None
+        """The code that can be scanned now."""
+        self._code_ends_at = 0.0
         self._ready_before = False
         self._gave_up = False
         self._has_session = False
@@ -66,11 +67,21 @@ class Console:
 
     def say(self, line: str, style: str = "") -> None:
         """Write one line."""
-        self._qr_height = 0
-        self._write(f"{style}{line}{RESET}\n" if style and self._colours else f"{line}\n")
+        self._screen.say(line, style)
+
+    def resized(self) -> None:
+        """Draw the code anew, if one can be scanned: the terminal has another size, the picture may have suffered."""
+        if self._code is not None:
+            self._screen.clear()
+            self._how_to_scan()
+            self._draw()
 
     def show(self, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 (one case an event)
         """Tell a person about an event, if it is one that people care about."""
+        if isinstance(event, QrRoundEnded | EngineExited) or (
+            isinstance(event, LinkStateChanged) and event.new == LinkState.STOPPING
+        ):
+            self._code = None
         match event:
             case RestoreStarted():
                 self._has_session = True
@@ -116,7 +127,7 @@ class Console:
                 self._gave_up = True
                 self.say(f"What to do: {event.advice}.", RED)
             case EngineExited(asked=False):
-                for line in event.last_lines[-3:]:
+                for line in [line for line in event.last_lines if not line.startswith(_SMALL_TALK)][-3:]:
                     self.say(f"  engine: {printable(line)}", DIM)
             case _:
                 told = line_of(event)
@@ -154,18 +165,31 @@ class Console:
             self._withheld = event  # one way at a time; the QR code is there for when no pairing code is given
             return
         if event.number == 1:
-            self.say("  On your phone: WhatsApp > Settings > Linked devices > Link a device, and scan this code:")
-        lines = qr_lines(event.code, colours=self._colours)
-        columns = shutil.get_terminal_size().columns if self._tty else math.inf
-        width = len(qr_lines(event.code, colours=False)[0])
-        if columns < width:
-            self.say(f"The terminal is {columns} columns wide, the QR code needs {width}: widen it for the next code.")
+            self._how_to_scan()
+        self._code, self._code_ends_at = event, time.monotonic() + event.valid_s
+        self._draw()
+
+    def _how_to_scan(self) -> None:
+        self.say("  On your phone: WhatsApp > Settings > Linked devices > Link a device, and scan this code:")
+
+    def _draw(self) -> None:
+        """Draw the code that can be scanned, or say why it cannot be drawn."""
+        assert self._code is not None
+        screen, size = self._screen, self._screen.size
+        picture = qr_lines(self._code.code, colours=screen.colours, blocks=screen.has_blocks)
+        width = len(qr_lines(self._code.code, colours=False, blocks=screen.has_blocks)[0])
+        left_s = max(self._code_ends_at - time.monotonic(), 0)
+        words = [f"  Code {self._code.number}, valid for {left_s:.0f} s. Waiting for the scan; Ctrl+C stops."]
+        if not screen.has_blocks:
+            utf8 = f"{screen.encoding} has no block characters; with PYTHONIOENCODING=utf-8 the code is half as large"
+            words.append(f"  ({utf8}.)")
+        if size.columns < width:
+            narrow = f"The terminal is {size.columns:.0f} columns wide, the QR code needs {width}"
+            screen.draw([], [f"{narrow}: widen it, and it is drawn. Or start with --qr-file or --pair-phone."])
             return
-        if self._qr_height and self._colours:
-            self._write(f"\x1b[{self._qr_height}A\x1b[J")  # in place of the code before
-        foot = f"  Code {event.number}, valid for {event.valid_s:.0f} s. Waiting for the scan; Ctrl+C stops."
-        self._write("\n".join([*lines, foot, ""]))
-        self._qr_height = len(lines) + 1
+        if size.lines <= len(picture) + len(words):
+            words.append(f"  The code is {len(picture)} lines high: enlarge the window to see all of it.")
+        screen.draw(picture, words)
 
     def _listening(self) -> None:
         ready = ""
@@ -176,13 +200,6 @@ class Console:
 
     def _number(self, number: str) -> str:
         return f"+{number}" if self._show_numbers else f"+{mask_number(number)}"
-
-    def _write(self, text: str) -> None:
-        try:
-            self._stream.write(text)
-            self._stream.flush()
-        except (OSError, ValueError):
-            return  # nobody reads any more; the bot lives on
 
 
 def ago(moment: datetime | None) -> str:

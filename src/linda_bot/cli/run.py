@@ -2,13 +2,16 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import Callable
+from typing import TextIO, cast
 
 from linda_bot.app import Job, run_bot
 from linda_bot.cli.ahead import SANDBOX_ENVIRONMENT_FILE, EngineChoice
 from linda_bot.cli.console import Console
+from linda_bot.cli.patient_stream import PatientStream
 from linda_bot.cli.qr import QrFile
 from linda_bot.connection.events import PairingCodeIssued, PairingCodeRefused
 from linda_bot.kernel.errors import UsageError
@@ -18,18 +21,29 @@ from linda_bot.settings import Settings, load_settings
 from linda_bot.whatsapp.events import EngineExited, QrIssued, QrRoundEnded
 from linda_bot.whatsapp.spawn import end_if_ours
 
+_RESIZED_AFTER_S = 0.1
+
 
 def run(options: argparse.Namespace) -> int:
     """Run the bot and return its exit code."""
     ahead: EngineChoice = options.ahead
+    stream = PatientStream(sys.stderr)
     try:
-        return asyncio.run(_run(options, ahead))
+        return asyncio.run(_run(options, ahead, cast("TextIO", stream)))
     finally:
+        _ignore_what_comes_late()
+        stream.end()
         if ahead.process is not None:
             end_if_ours(ahead.process)  # when nothing came of the run
 
 
-async def _run(options: argparse.Namespace, ahead: EngineChoice) -> int:
+def _ignore_what_comes_late() -> None:
+    """Let a second Ctrl+C not change the exit code: Python gives the signals back while it takes itself apart."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+async def _run(options: argparse.Namespace, ahead: EngineChoice, stream: TextIO) -> int:
     if options.sandbox is not None and not (options.sandbox / SANDBOX_ENVIRONMENT_FILE).is_file():
         message = f"no sandbox runs in {options.sandbox}; `linda-bot demo` starts one of its own"
         raise UsageError(message)
@@ -37,6 +51,7 @@ async def _run(options: argparse.Namespace, ahead: EngineChoice) -> int:
     _check_pair_phone(settings)
     picture = QrFile(settings.link.qr_file) if settings.link.qr_file else None
     console = Console(
+        stream,
         started_s_ago=time.monotonic() - options.started_at,
         show_numbers=not settings.log.mask,
         wants_pairing_code=settings.link.pair_phone is not None,
@@ -54,12 +69,28 @@ async def _run(options: argparse.Namespace, ahead: EngineChoice) -> int:
         show = _codes_only(console)
     else:
         console.greet(settings.account, settings.data_dir, in_sandbox=job.in_sandbox)
+    if stream.isatty():
+        _follow_size(console)
     if picture is None:
-        return await run_bot(job, show, sys.stderr)
+        return await run_bot(job, show, stream)
     try:
-        return await run_bot(job, lambda event: _show_and_draw(event, show, picture, console), sys.stderr)
+        return await run_bot(job, lambda event: _show_and_draw(event, show, picture, console), stream)
     finally:
         picture.remove()
+
+
+def _follow_size(console: Console) -> None:
+    """Have the code redrawn when the terminal has got another size: once, after a window was dragged."""
+    loop = asyncio.get_running_loop()
+    due: asyncio.TimerHandle | None = None
+
+    def resized() -> None:
+        nonlocal due
+        if due is not None:
+            due.cancel()
+        due = loop.call_later(_RESIZED_AFTER_S, console.resized)
+
+    loop.add_signal_handler(signal.SIGWINCH, resized)
 
 
 def _codes_only(console: Console) -> Callable[[Event], None]:

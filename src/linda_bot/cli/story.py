@@ -118,6 +118,8 @@ def sentence(text: str) -> str:
 def _why_not(state: str) -> str:
     if state == LinkState.BANNED:
         return "a login during a ban may prolong it"
+    if state == LinkState.LINKING:
+        return "this bot is to be linked first"
     return "an attempt is under way already"
 
 

@@ -5,11 +5,19 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from linda_bot.connection.keep_alive import KeepAlive
+from linda_bot.connection.leaving import end_engine
 from linda_bot.connection.lifecycle import Finding
+from linda_bot.connection.line import Line
 from linda_bot.connection.policy import Ending
-from linda_bot.connection.reasons import OUTDATED, how_engine_ended, judge_connect_error, why_logged_out
+from linda_bot.connection.reasons import (
+    OUTDATED,
+    how_engine_ended,
+    judge_connect_error,
+    why_logged_out,
+    why_not_linked,
+)
 from linda_bot.connection.road import Expect, Road
-from linda_bot.kernel.events import Event
+from linda_bot.kernel.events import Event, utc_now
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.whatsapp.events import (
     ClientEvent,
@@ -19,8 +27,13 @@ from linda_bot.whatsapp.events import (
     ConnectFailed,
     Disconnected,
     EngineExited,
+    KeepAliveRestored,
     KeepAliveTimedOut,
     LoggedOut,
+    MessageReceived,
+    MessageUndecryptable,
+    OfflineSyncCompleted,
+    OfflineSyncPreviewed,
     StreamReplaced,
     TemporarilyBanned,
 )
@@ -28,6 +41,12 @@ from linda_bot.whatsapp.port import ClientError, LinkRequest, WhatsAppClient
 
 _SILENT_AFTER = 3
 """Keep-alive failures in a row (each takes about 30 s) after which a link counts as silent."""
+
+_SIGNS_OF_LIFE = (Connected, KeepAliveRestored, MessageUndecryptable, OfflineSyncCompleted, OfflineSyncPreviewed)
+"""What cannot be told without a word from the server; the library's own log lines can."""
+
+_STOP_S = 3.0
+"""How long an engine may take to end when it is asked to."""
 
 _DRAIN_S = 10.0
 """How long what is being sent may take to be confirmed before a link is renewed."""
@@ -83,36 +102,41 @@ class Attempt:
         self._expected_number = expected_number
         self._keep_alive = KeepAlive(client, tell, every_s=patience.ping_every, within_s=patience.ping_within)
         self._was_connected = False
+        self._line = Line()
+        self._leaving = False
         self._started_at = 0.0
         self._deadline: float | None = None
         self._overdue = Ending(Finding.UNREACHABLE)
-        self._found: asyncio.Queue[ClientEvent | Ending] = asyncio.Queue()
+        self._found: asyncio.Queue[ClientEvent | Ending | BaseException] = asyncio.Queue()
+        self._road_task: asyncio.Task[None] | None = None
 
     async def run(self, request: LinkRequest) -> Ending:
         """Start the client and stay with it until it ends or must be ended; the client is gone on return."""
         self._started_at = asyncio.get_running_loop().time()
         reading = spawn_task(self._read(), name="engine events")
-        beside = [
-            spawn_task(self._keep_alive_until_silent(), name="keep-alive"),
-            spawn_task(self._watch_road(), name="until the login"),
-        ]
+        keeping_alive = spawn_task(self._keep_alive_until_silent(), name="keep-alive")
+        self._road_task = spawn_task(self._watch_road(), name="until the login")
+        for task in (reading, keeping_alive, self._road_task):
+            task.add_done_callback(self._pass_on_failure)
         drain_s = 0.0
         try:
             ending = await self._stay(request)
-            drain_s = _DRAIN_S if ending.finding is Finding.RENEWAL_DUE else 0.0
+            if ending.finding is Finding.RENEWAL_DUE and self._line.is_up:
+                drain_s = _DRAIN_S
             return ending._replace(
                 was_connected=self._was_connected, while_linking=self._road.linking and not self._was_connected
             )
         finally:
-            for task in beside:
-                task.cancel()
+            self._leaving = True
+            keeping_alive.cancel()
+            self._road_task.cancel()
             self._follower.on_leaving()
-            await self._client.stop(drain_s=drain_s)
-            await reading
+            self._deadline = asyncio.get_running_loop().time() + drain_s + _STOP_S
+            await end_engine(self._client, reading, drain_s=drain_s)
 
-    def heard(self) -> None:
-        """Note that a message came: the link is alive."""
-        self._keep_alive.heard()
+    def heard(self, message: MessageReceived) -> None:
+        """Note that a message came; it may have waited here for long, and says nothing about the link now."""
+        self._keep_alive.heard(age_s=(utc_now() - message.at).total_seconds())
 
     def test_now(self) -> None:
         """Make sure that the link is alive, if it is up."""
@@ -120,9 +144,10 @@ class Attempt:
 
     def renew(self, because: str) -> bool:
         """End a link that is up in good order, to be followed by another; return whether there was one."""
-        if self._was_connected:
+        possible = self._was_connected and not self._leaving
+        if possible:
             self._found.put_nowait(Ending(Finding.RENEWAL_DUE, because))
-        return self._was_connected
+        return possible
 
     def responds(self) -> bool:
         """Return whether the attempt has acted on its last deadline."""
@@ -132,22 +157,34 @@ class Attempt:
         """Judge what is found, in order, until something ends the attempt."""
         self._expect(self._road.begin())
         try:
-            await self._client.start(request)
+            async with asyncio.timeout_at(self._deadline):
+                await self._client.start(request)
         except ClientError as error:
             return Ending(Finding.ENGINE_LOST, str(error))
+        except TimeoutError:
+            return self._overdue
         while True:
             try:
                 async with asyncio.timeout_at(self._deadline):
                     found = await self._found.get()
             except TimeoutError:
                 return self._overdue
+            if isinstance(found, BaseException):
+                raise found
             ending = found if isinstance(found, Ending) else await self._judge(found)
             if ending is not None:
                 return ending
 
+    def _pass_on_failure(self, task: asyncio.Task[None]) -> None:
+        """Have a bug in a task beside the attempt end it: nobody else would notice."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._found.put_nowait(error)
+
     async def _read(self) -> None:
         async for event in self._client.events():
-            self._keep_alive.heard()
+            if isinstance(event, _SIGNS_OF_LIFE):
+                self._keep_alive.heard()
             self._tell(event)
             self._found.put_nowait(event)
 
@@ -156,12 +193,11 @@ class Attempt:
             case Connected():
                 return await self._connected(event)
             case Disconnected():
-                because = "the connection was lost and did not come back"
-                self._expect(Expect(self._patience.grace, Ending(Finding.GRACE_OVER, because)))
-                self._keep_alive.link_down()
-                self._follower.on_socket_lost()
+                return self._socket_lost()
             case KeepAliveTimedOut(errors=errors) if errors >= _SILENT_AFTER:
                 return Ending(Finding.SILENT, f"{errors} keep-alives in a row were not answered")
+            case LoggedOut(code=code) if self._road.linking and not self._was_connected:
+                return Ending(Finding.REFUSED, why_not_linked(code))
             case LoggedOut(code=code):
                 return Ending(Finding.LOGGED_OUT, why_logged_out(code))
             case StreamReplaced():
@@ -177,7 +213,7 @@ class Attempt:
                 return Ending(*judge_connect_error(error))
             case EngineExited(code=code):
                 return Ending(Finding.ENGINE_LOST, how_engine_ended(code))
-            case _:
+            case _ if not self._was_connected:  # the library may tell of a round's end after the login
                 judgement = self._road.judge(event, asyncio.get_running_loop().time())
                 if isinstance(judgement, Ending):
                     return judgement
@@ -190,14 +226,34 @@ class Attempt:
         if self._expected_number is not None and event.number and event.number != self._expected_number:
             return await self._refuse_account()
         first, self._was_connected = not self._was_connected, True
+        self._line.up(asyncio.get_running_loop().time())
+        if self._road_task is not None:
+            self._road_task.cancel()
         self._keep_alive.link_up()
         self._follower.on_connected(event.number)
         if first:
             self._road.arrived(event.number, asyncio.get_running_loop().time() - self._started_at)
         return None
 
+    def _socket_lost(self) -> Ending | None:
+        """Leave it to the library for a while, counted from the first loss: it may lose one socket after the other."""
+        now = asyncio.get_running_loop().time()
+        too_often = self._line.lost(now)
+        self._keep_alive.link_down()
+        self._follower.on_socket_lost()
+        if too_often:
+            return Ending(Finding.GRACE_OVER, "the connection comes and goes")
+        if self._deadline is None or now + self._patience.grace < self._deadline:
+            because = "the connection was lost and did not come back"
+            self._expect(Expect(self._patience.grace, Ending(Finding.GRACE_OVER, because)))
+        return None
+
     async def _refuse_account(self) -> Ending:
-        """Unlink a phone that is not the configured account's."""
+        """Unlink a phone that is not the configured account's; a session that was good before is left alone."""
+        if not self._road.new_device:
+            return Ending(
+                Finding.WRONG_ACCOUNT, "the session is another account's than LINDA_ACCOUNT", beyond_doubt=True
+            )
         try:
             await self._client.logout()
         except ClientError as error:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from linda_bot.connection.events import (
+    HintTaken,
     LinkingCompleted,
     LinkStateChanged,
     PhoneSeen,
@@ -19,6 +20,9 @@ from linda_bot.connection.lifecycle import LinkState
 from linda_bot.kernel.events import Event
 from linda_bot.sessions.book import SessionBook
 from linda_bot.sessions.device_status import ENDED_BY_A_PERSON, timestamp
+
+RECONNECT_ASKED = "reconnect_asked"
+"""The entry that answers a person's request; the states follow."""
 
 
 def enter(book: SessionBook, event: Event) -> None:  # noqa: C901, PLR0912 (one case an event)
@@ -43,6 +47,8 @@ def enter(book: SessionBook, event: Event) -> None:  # noqa: C901, PLR0912 (one 
         case LinkingCompleted():
             book.change(number=event.number, device_linked=True, linked_at=timestamp(event.at), restore_status="linked")
             book.note("device_linked", at=event.at)
+        case HintTaken(insisted=True):
+            book.note(RECONNECT_ASKED, at=event.at, taken=event.taken, state=event.state)
         case PhoneSeen():
             book.change(phone_last_seen=timestamp(event.at))
         case LinkStateChanged():

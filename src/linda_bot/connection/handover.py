@@ -1,11 +1,30 @@
 """Handing messages over, from one engine after the other, in order."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection
+from typing import NamedTuple
 
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.whatsapp.events import MessageReceived
 from linda_bot.whatsapp.port import WhatsAppClient
+
+_log = logging.getLogger("linda_bot.connection")
+
+
+class Delivery(NamedTuple):
+    """The messages of one client; they wait until it is known whose they are."""
+
+    task: asyncio.Task[None]
+    allowed: asyncio.Event
+
+    def allow(self) -> None:
+        """Hand them over: they are the account's."""
+        self.allowed.set()
+
+    def refuse(self) -> None:
+        """Hand nothing over: they are somebody else's."""
+        self.task.cancel()
 
 
 class Handover:
@@ -18,11 +37,13 @@ class Handover:
         self._take = take
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, client: WhatsAppClient, heard: Callable[[], None]) -> None:
-        """Begin to hand over a client's messages, behind those that an earlier client has left."""
-        task = spawn_task(self._run(client, heard, behind=tuple(self._tasks)), name="messages")
+    def begin(self, client: WhatsAppClient, heard: Callable[[MessageReceived], None]) -> Delivery:
+        """Prepare to hand over a client's messages, behind those that an earlier client has left."""
+        allowed = asyncio.Event()
+        task = spawn_task(self._run(client, heard, allowed, behind=tuple(self._tasks)), name="messages")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return Delivery(task, allowed)
 
     def cancel(self) -> None:
         """Hand over nothing more."""
@@ -30,10 +51,18 @@ class Handover:
             task.cancel()
 
     async def _run(
-        self, client: WhatsAppClient, heard: Callable[[], None], behind: Collection[asyncio.Task[None]]
+        self,
+        client: WhatsAppClient,
+        heard: Callable[[MessageReceived], None],
+        allowed: asyncio.Event,
+        behind: Collection[asyncio.Task[None]],
     ) -> None:
+        await allowed.wait()
         if behind:
             await asyncio.wait(behind)
         async for message in client.messages():
-            heard()
-            await self._take(message)
+            heard(message)
+            try:
+                await self._take(message)
+            except Exception:  # noqa: BLE001 (the next message has a right to be taken all the same)
+                _log.exception("a message was not taken")

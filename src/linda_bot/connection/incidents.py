@@ -28,7 +28,7 @@ BANNED = Concern("banned", "wait until the ban ends; then write less, and only t
 OUTDATED = Concern("outdated", f"{UPGRADE} and restart the bot", 3)
 REPLACED = Concern("replaced", "stop the other program that uses this linked device", 3)
 LOGGED_OUT = Concern("logged_out", "link the bot again with the QR code that it shows", 4)
-LOST = Concern("session_lost", "link the bot again with the QR code that it shows", 4)
+LOST = Concern("session_lost", LOGGED_OUT.advice, 4)
 GAVE_UP = Concern("gave_up", "", 5)
 
 _OF_STATES = {

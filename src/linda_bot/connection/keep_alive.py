@@ -11,6 +11,9 @@ from linda_bot.whatsapp.port import ClientError, NoAnswerError, NotSentError, Wh
 MISSES = 2
 """So many round trips in a row without an answer make a link silent."""
 
+_AS_GOOD_AS_NOW_S = 0.001
+"""Timers may fire that much too early."""
+
 
 class KeepAlive:
     """Pings one client while its link is up; one ping in flight."""
@@ -24,12 +27,20 @@ class KeepAlive:
         self._every_s = every_s
         self._within_s = within_s
         self._heard_at = 0.0
+        self._asked_at = 0.0
+        self._heard_since = False
+        self._misses = 0
+        self._missed_at = 0.0
         self._up = asyncio.Event()
-        self._asked = asyncio.Event()
+        self._wanted = asyncio.Event()
 
-    def heard(self) -> None:
-        """Note that something came from the server."""
-        self._heard_at = asyncio.get_running_loop().time()
+    def heard(self, *, age_s: float = 0.0) -> None:
+        """Note that something came from the server, so many seconds ago."""
+        at = asyncio.get_running_loop().time() - max(age_s, 0.0)
+        self._heard_at = max(self._heard_at, at)
+        if at >= self._asked_at:
+            self._heard_since = True
+            self._misses = 0
 
     def link_up(self) -> None:
         """Begin to ping."""
@@ -38,33 +49,35 @@ class KeepAlive:
 
     def link_down(self) -> None:
         """Stop pinging: there is no link to test."""
+        self._misses = 0
         self._up.clear()
 
     def test_now(self) -> None:
         """Ping at once: the link may have died unnoticed."""
-        self._asked.set()
+        self._wanted.set()
 
     async def run(self) -> int:
         """Ping; return the number of misses when there were too many in a row."""
-        loop = asyncio.get_running_loop()
-        misses = 0
-        while misses < MISSES:
+        while self._misses < MISSES:
             await self._up.wait()
-            # The second try follows the first: a person waits for answers meanwhile.
-            wait_s = self._within_s if misses else self._every_s - (loop.time() - self._heard_at)
-            if wait_s > 0 and not self._asked.is_set():
+            wait_s = self._due_in_s()
+            if wait_s > _AS_GOOD_AS_NOW_S and not self._wanted.is_set():
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
-                        await self._asked.wait()
-                if not misses and not self._asked.is_set():
-                    continue  # something may have been heard meanwhile
-            self._asked.clear()
-            if self._up.is_set():
-                misses = await self._ping(misses)
-        return misses
+                        await self._wanted.wait()
+                continue  # something may have been heard meanwhile, or the line lost
+            self._wanted.clear()
+            await self._ping()
+        return self._misses
 
-    async def _ping(self, misses: int) -> int:
-        """Return how many misses in a row there are after this ping."""
+    def _due_in_s(self) -> float:
+        # The second try follows the first: a person waits for answers meanwhile.
+        due_at = self._missed_at + self._within_s if self._misses else self._heard_at + self._every_s
+        return due_at - asyncio.get_running_loop().time()
+
+    async def _ping(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._asked_at, self._heard_since = loop.time(), False
         error = ""
         took_s = 0.0
         try:
@@ -74,10 +87,10 @@ class KeepAlive:
         except ClientError:
             pass  # an error from the server is an answer
         if not self._up.is_set():
-            return 0  # the line was lost meanwhile, and that was noticed
-        if error:
-            self._tell(PingMissed(misses=misses + 1, error=error))
-            return misses + 1
-        self.heard()
-        self._tell(PingAnswered(took_ms=round(took_s * 1000)))
-        return 0
+            return  # the line was lost meanwhile, and that was noticed
+        if not error:
+            self.heard()
+            self._tell(PingAnswered(took_ms=round(took_s * 1000)))
+        elif not self._heard_since:
+            self._misses, self._missed_at = self._misses + 1, loop.time()
+            self._tell(PingMissed(misses=self._misses, error=error))

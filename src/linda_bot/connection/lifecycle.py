@@ -30,7 +30,7 @@ class Finding(StrEnum):
     CONNECTED = "connected"
     SOCKET_LOST = "socket_lost"
     GRACE_OVER = "grace_over"
-    """The library did not get the socket back by itself in time."""
+    """The library did not get the socket back by itself in time, or again and again not for long."""
     SILENT = "silent"
     """The socket looks open, but nothing answers."""
     ENGINE_LOST = "engine_lost"
@@ -63,6 +63,9 @@ _F = Finding
 _LIVE = frozenset({_S.LINKING, _S.RESTORING, _S.CONNECTED, _S.TRANSIENT_DISCONNECT, _S.RECONNECTING})
 """States in which an engine runs or is about to."""
 
+_TRYING = frozenset({_S.STARTING, _S.LINKING, _S.RECONNECTING, _S.LOGGED_OUT})
+"""States that stay the same from one attempt to the next."""
+
 _WAITING = frozenset({_S.CIRCUIT_OPEN, _S.REPLACED, _S.BANNED, _S.OUTDATED})
 """States that end when a wait is over."""
 
@@ -91,6 +94,10 @@ def next_state(now: LinkState, finding: Finding) -> LinkState:  # noqa: C901, PL
             return _S.RECONNECTING if now is _S.RECONNECTING else _S.RESTORING
         case (_S.LINKING, _F.SESSION_FOUND):  # the phone has scanned, and the engine was lost before the login
             return _S.LINKING
+        case (_S.LOGGED_OUT, _F.SESSION_FOUND):  # neither the library nor we could write: it may be refused once more
+            return _S.RESTORING
+        case (_S.LOGGED_OUT, _F.SESSION_DAMAGED):
+            return _S.LOGGED_OUT
         case (_S.STARTING | _S.LOGGED_OUT | _S.LINKING | _S.RESTORING | _S.RECONNECTING, _F.SESSION_MISSING):
             return _S.LINKING
         case (_, _F.SESSION_DAMAGED) if now in _LIVE or now is _S.STARTING:
@@ -111,13 +118,13 @@ def next_state(now: LinkState, finding: Finding) -> LinkState:  # noqa: C901, PL
             return now
         case (_, _) if now in _LIVE and finding in _TROUBLE:
             return _S.RECONNECTING
-        case (_, _F.ATTEMPTS_SPENT) if now in _LIVE or now in (_S.STARTING, _S.LOGGED_OUT):
+        case (_, _F.ATTEMPTS_SPENT) if now in _TRYING:
             return _S.CIRCUIT_OPEN
         case (_, _) if now in _LIVE and finding in _ENDS:
             return _ENDS[finding]
         case (_, _F.RETRY_DUE) if now in _WAITING:
             return _S.RECONNECTING
-        case (_, _F.RETRY_DUE) if now in _LIVE or now in (_S.STARTING, _S.LOGGED_OUT):
+        case (_, _F.RETRY_DUE) if now in _TRYING:
             return now
         case _:
             raise IllegalTransitionError(f"{finding} while {now}")

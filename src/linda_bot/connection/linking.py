@@ -8,7 +8,7 @@ from linda_bot.connection.policy import Ending
 from linda_bot.connection.reasons import judge_round_end
 from linda_bot.connection.road import Expect
 from linda_bot.kernel.bus import EventBus
-from linda_bot.whatsapp.events import ClientEvent, PairFailed, QrIssued, QrRoundEnded
+from linda_bot.whatsapp.events import ClientEvent, PairFailed, PairSucceeded, QrIssued, QrRoundEnded
 from linda_bot.whatsapp.port import ClientError, WhatsAppClient
 
 ROUND_S = 160.0
@@ -22,6 +22,7 @@ class DeviceLinker:
     """One round of linking: an engine's codes, from the first to the scan or the last."""
 
     linking = True
+    new_device = True
 
     def __init__(
         self, bus: EventBus, *, round_number: int, rounds: int, first_code_s: float, pair_phone: str | None = None
@@ -35,7 +36,8 @@ class DeviceLinker:
         self._rounds = rounds
         self._first_code_s = first_code_s
         self._pair_phone = pair_phone
-        self._code_ends_at = 0.0
+        self._code_ends_at: float | None = None
+        self._round_ends_at = 0.0
         self._code_is_there = asyncio.Event()
 
     def announce(self, why: str) -> None:
@@ -51,16 +53,20 @@ class DeviceLinker:
         """Follow the codes; our own clock ends a round in which the library falls silent."""
         match event:
             case QrIssued(valid_s=valid_s):
-                self._code_is_there.set()
+                if self._code_ends_at is None:
+                    self._round_ends_at = now + ROUND_S
+                    self._code_is_there.set()
                 self._code_ends_at = now + valid_s
-                return Expect(valid_s + _SLACK_S, Ending(Finding.QR_ROUND_OVER, "no new QR code came"))
-            case QrRoundEnded(outcome="success"):
+                within_s = min(valid_s, self._round_ends_at - now) + _SLACK_S
+                return Expect(within_s, Ending(Finding.QR_ROUND_OVER, "no new QR code came"))
+            case QrRoundEnded(outcome="success") | PairSucceeded():
                 late = Ending(Finding.UNREACHABLE, "the login after linking did not come")
                 return Expect(self._first_code_s, late)
             case QrRoundEnded(outcome="err-scanned-without-multidevice"):
                 return None  # not the end: the phone may be updated and scan again
             case QrRoundEnded(outcome=outcome):
-                return judge_round_end(outcome, code_left_s=self._code_ends_at - now)
+                left_s = None if self._code_ends_at is None else self._code_ends_at - now
+                return judge_round_end(outcome, code_left_s=left_s)
             case PairFailed(reason=reason):
                 return Ending(Finding.QR_ROUND_OVER, f"linking did not succeed: {reason}")
             case _:
@@ -75,7 +81,8 @@ class DeviceLinker:
             except ClientError as error:
                 self._bus.publish(PairingCodeRefused(number=self._pair_phone, error=str(error)))
             else:
-                self._bus.publish(PairingCodeIssued(number=self._pair_phone, code=code, valid_s=ROUND_S))
+                valid_s = max(self._round_ends_at - asyncio.get_running_loop().time(), 0.0)
+                self._bus.publish(PairingCodeIssued(number=self._pair_phone, code=code, valid_s=valid_s))
         await asyncio.Event().wait()
         raise AssertionError
 

@@ -1,10 +1,11 @@
 """Watching for signs of the account's phone: WhatsApp unlinks devices whose phone was offline for about two weeks."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from linda_bot.connection.events import LinkingCompleted, PhoneNotSeen, PhoneSeen
 from linda_bot.kernel.bus import EventBus, Subscription
-from linda_bot.kernel.events import Event
+from linda_bot.kernel.events import Event, utc_now
 from linda_bot.whatsapp.events import MessageReceived
 
 WARN_AFTER_DAYS = (10, 12)
@@ -28,10 +29,11 @@ class PhoneWatch:
     `SUBSCRIBED` in the engine's translation, so a phone that nobody writes on counts as not seen.
     """
 
-    def __init__(self, bus: EventBus, *, last_seen: datetime | None) -> None:
+    def __init__(self, bus: EventBus, *, last_seen: datetime | None, now: Callable[[], datetime] = utc_now) -> None:
         """Take when the phone was last seen as far as anybody knows; None for never, which counts from now."""
         self._bus = bus
-        self._seen_at = last_seen or datetime.now(UTC)
+        self._now = now
+        self._seen_at = last_seen or now()
         self._told_at: datetime | None = None
         self._warned_days = 0
 
@@ -42,10 +44,11 @@ class PhoneWatch:
 
     async def _follow(self, events: Subscription[Event]) -> None:
         while True:
-            self._warn_if_due(datetime.now(UTC))
+            self._warn_if_due(self._now())
             event = await events.next_within(_LOOK_EVERY_S)
-            if event is not None and _is_sign(event):
-                self._seen(event.at)
+            at = None if event is None else _sign_of(event)
+            if at is not None and at > self._seen_at:
+                self._seen(at)
 
     def _seen(self, at: datetime) -> None:
         self._seen_at, self._warned_days = at, 0
@@ -62,11 +65,12 @@ class PhoneWatch:
             self._bus.publish(PhoneNotSeen(days=silent_for.days, left_days=left_days))
 
 
-def _is_sign(event: Event) -> bool:
+def _sign_of(event: Event) -> datetime | None:
+    """Return when the phone was there, if an event says so; a message may have waited for the bot for days."""
     match event:
-        case LinkingCompleted():
-            return True
-        case MessageReceived(message=message):
-            return message.from_phone
+        case LinkingCompleted(at=at):
+            return at
+        case MessageReceived(at=at, message=message) if message.from_phone:
+            return min(at, message.sent_at)
         case _:
-            return False
+            return None

@@ -9,7 +9,16 @@ from linda_bot.kernel.errors import ExitCode
 OUTDATED_RETRY_S = 3600.0
 UPGRADE = "upgrade the client library (pip install --upgrade neonize)"
 REPLACED_TRIES = 2
+STABLE_AFTER_S = 60.0
+"""A link that has lasted this long has forgotten its earlier failures."""
+
+_PEACE_AFTER_S = 3600.0
+"""The same for having been replaced: two clients that take turns each keep the link for minutes."""
+
 _UNKNOWN_BAN_S = 3600.0
+_SHORTEST_BAN_S = 60.0
+"""A ban is no reason to hurry, whatever it says."""
+
 _FIRST_FAILURE = Circuit(Position.CLOSED, 1)
 
 
@@ -22,7 +31,8 @@ class Ending(NamedTuple):
     lifts_in_s: float = 0.0
     """How long WhatsApp said that a ban lasts."""
     beyond_doubt: bool = False
-    """Whether no further try can help: the files themselves are damaged, or the phone asks for the impossible."""
+    """Whether no further try can help: the files themselves are damaged, the phone asks for the impossible, or a
+    session that was good before turns out to be another account's."""
     while_linking: bool = False
     """Whether no device was linked yet."""
 
@@ -34,6 +44,13 @@ class Tally(NamedTuple):
     damaged: int = 0
     replaced: int = 0
     qr_rounds: int = 0
+
+
+def forgiven(tally: Tally, up_s: float) -> Tally:
+    """Return what still counts when a link is lost that was up for so many seconds."""
+    if up_s >= _PEACE_AFTER_S:
+        return Tally()
+    return Tally(replaced=tally.replaced) if up_s >= STABLE_AFTER_S else tally
 
 
 class Rules(NamedTuple):
@@ -98,7 +115,7 @@ def decide(  # noqa: C901, PLR0911, PLR0912 (it reads like a table)
         case Finding.REPLACED:
             return Retry(rules.replaced_wait, tally._replace(replaced=tally.replaced + 1))
         case Finding.BANNED:
-            return Retry(ending.lifts_in_s or _UNKNOWN_BAN_S, tally)
+            return Retry(max(ending.lifts_in_s or _UNKNOWN_BAN_S, _SHORTEST_BAN_S), tally)
         case Finding.OUTDATED if ending.while_linking:
             return GiveUp(ExitCode.CLIENT_OUTDATED, f"{UPGRADE}, then start again")
         case Finding.OUTDATED:
@@ -107,18 +124,22 @@ def decide(  # noqa: C901, PLR0911, PLR0912 (it reads like a table)
             return Retry(0.0, tally)
         case Finding.QR_ROUND_OVER if ending.beyond_doubt:
             return GiveUp(ExitCode.LINKING_NEEDED, "link with an account that asks for no passkey")
-        case Finding.QR_ROUND_OVER | Finding.WRONG_ACCOUNT:
-            return _next_round(tally, rules)
+        case Finding.WRONG_ACCOUNT if ending.beyond_doubt:
+            return GiveUp(ExitCode.USAGE, "set LINDA_ACCOUNT to the linked number, or use another --data-dir")
+        case Finding.WRONG_ACCOUNT:
+            return _next_round(tally, rules, "scan with the phone of LINDA_ACCOUNT, or set that to the other number")
+        case Finding.QR_ROUND_OVER:
+            return _next_round(tally, rules, "start again when your phone is at hand, and scan the QR code")
         case Finding.GRACE_OVER | Finding.SILENT | Finding.ENGINE_LOST | Finding.UNREACHABLE | Finding.REFUSED:
             return _reconnect(ending, tally, rules, chance)
         case _:
             raise AssertionError(ending)  # the other findings do not end an attempt
 
 
-def _next_round(tally: Tally, rules: Rules) -> Decision:
+def _next_round(tally: Tally, rules: Rules, advice: str) -> Decision:
     rounds = tally.qr_rounds + 1
     if rounds >= rules.qr_rounds:
-        return GiveUp(ExitCode.LINKING_NEEDED, "nobody scanned the QR code; start again when your phone is at hand")
+        return GiveUp(ExitCode.LINKING_NEEDED, advice)
     return Retry(0.0, tally._replace(qr_rounds=rounds))
 
 

@@ -53,13 +53,15 @@ def why_logged_out(code: int) -> str:
     return _LOGOUTS.get(code, "WhatsApp logged this device out: it was removed on the phone, or WhatsApp dropped it")
 
 
-def judge_round_end(outcome: str, *, code_left_s: float) -> Ending:
+def judge_round_end(outcome: str, *, code_left_s: float | None) -> Ending:
     """Say how a QR round ended that nobody finished; outcomes: whatsmeow qrchan.go.
 
     `code_left_s` is how long the code that was shown would have been valid still: when the codes run out, none is; a
-    line that is cut while one is shown has the same outcome.
+    line that is cut while one is shown has the same outcome. None: no code had come yet, so nobody could scan.
     """
-    if outcome == "timeout" and code_left_s > _CUT_SHORT_S:
+    if outcome == "timeout" and code_left_s is None:
+        return Ending(Finding.UNREACHABLE, "WhatsApp cut the connection before it sent a QR code")
+    if outcome == "timeout" and code_left_s is not None and code_left_s > _CUT_SHORT_S:
         return Ending(Finding.UNREACHABLE, "WhatsApp cut the connection while the QR code was shown")
     if outcome == "timeout":
         return Ending(Finding.QR_ROUND_OVER, "the QR codes ran out before one was scanned")
@@ -68,7 +70,13 @@ def judge_round_end(outcome: str, *, code_left_s: float) -> Ending:
     if "passkey" in outcome:
         because = "the phone asks for a passkey, and the client library cannot answer that"
         return Ending(Finding.QR_ROUND_OVER, because, beyond_doubt=True)
-    return Ending(Finding.QR_ROUND_OVER, f"linking ended with {outcome}")
+    finding = Finding.REFUSED if code_left_s is None else Finding.QR_ROUND_OVER
+    return Ending(finding, f"linking ended with {outcome}")
+
+
+def why_not_linked(code: int) -> str:
+    """Say why a device was refused that is not linked yet; what it is called is no logout."""
+    return f"WhatsApp refused to link this device (code {code})"
 
 
 def how_engine_ended(code: int) -> str:

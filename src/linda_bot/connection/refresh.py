@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from linda_bot.connection.events import LinkStateChanged, RefreshPutOff, RefreshStarted
 from linda_bot.connection.lifecycle import LinkState
-from linda_bot.kernel.bus import EventBus
+from linda_bot.kernel.bus import EventBus, Subscription
 from linda_bot.kernel.events import Event
 from linda_bot.whatsapp.events import EngineStarted
 
@@ -39,7 +39,7 @@ class Refresher:
                 if event is not None:
                     self._take(event)
                 elif self._up:
-                    await self._refresh()
+                    await self._refresh(events)
 
     def _due_in_s(self) -> float | None:
         return max(self._due_at - asyncio.get_running_loop().time(), 0.001) if self._up else None
@@ -54,16 +54,22 @@ class Refresher:
             case _:
                 pass
 
-    async def _refresh(self) -> None:
+    async def _refresh(self, events: Subscription[Event]) -> None:
         """Validate and back up, both of which the backup does, then renew.
 
-        A store that cannot be copied now is not put to the test of a new start: that can wait.
+        A store that cannot be copied now is not put to the test of a new start: that can wait. A link that was lost or
+        got a new engine during the backup needs none.
         """
-        now = asyncio.get_running_loop().time()
-        self._bus.publish(RefreshStarted(age_s=round(now - self._born_at)))
+        now, born_at = asyncio.get_running_loop().time(), self._born_at
+        self._bus.publish(RefreshStarted(age_s=round(now - born_at)))
         self._due_at = now + min(_AGAIN_AFTER_S, self._every_s)  # unless a new engine comes before
         error = await self._back_up("refresh")
+        for event in events.pending():
+            self._take(event)
+        if not self._up or self._born_at != born_at:
+            return
         if error:
-            self._bus.publish(RefreshPutOff(because=error, in_s=self._due_at - now))
+            in_s = max(self._due_at - asyncio.get_running_loop().time(), 0.0)
+            self._bus.publish(RefreshPutOff(because=error, in_s=in_s))
         else:
             self._renew("the daily refresh")

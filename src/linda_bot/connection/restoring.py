@@ -40,7 +40,7 @@ class RestoreHandler:
         self._attempt = attempt
         self._attempts = attempts
         self._authenticate_s = authenticate_s
-        self._completes_linking = completes_linking
+        self.new_device = completes_linking
 
     def announce(self, look: SessionLook) -> None:
         """Say that an existing session is being brought back, and what is known of it."""
@@ -75,7 +75,7 @@ class RestoreHandler:
 
     def arrived(self, number: str, took_s: float) -> None:
         """Say that the session is back."""
-        if self._completes_linking:
+        if self.new_device:
             self._bus.publish(LinkingCompleted(number=number))
             return
         duration_ms = round(took_s * 1000)

@@ -21,6 +21,10 @@ class Road(Protocol):
     def linking(self) -> bool:
         """Whether no device is linked yet."""
 
+    @property
+    def new_device(self) -> bool:
+        """Whether the device is linked just now: if it is the wrong account's, it may be unlinked again."""
+
     def begin(self) -> Expect:
         """Return what must come first."""
 

@@ -109,9 +109,7 @@ class StoredSession:
 
     async def retire(self, because: str) -> None:
         """Mark the backups of the linking that has ended; without that each would be refused once more."""
-        newest = [backup.manifest.fingerprint for backup in all_backups(self._paths)[:1]]
-        fingerprint = self._fingerprint or next(iter(newest), "")
-        await self._on_disk(lambda: self._retire(fingerprint, because))
+        await self._on_disk(lambda: self._retire(because))
 
     def proved(self) -> None:
         """Forget which backups were tried."""
@@ -133,9 +131,11 @@ class StoredSession:
     def _open(self) -> tuple[Opening, float]:
         return open_session(self._paths), note_login(self._paths.logins, time.time(), self._manners)
 
-    def _retire(self, fingerprint: str, because: str) -> None:
+    def _retire(self, because: str) -> None:
         with suppress(OSError), locked(self._paths.backup_lock, wait_s=_BACKUP_WAIT_S):
             pass  # one that is just being made is of the same linking
+        newest = [backup.manifest.fingerprint for backup in all_backups(self._paths)[:1]]
+        fingerprint = self._fingerprint or next(iter(newest), "")
         retire(self._paths, fingerprint, "logged_out", because)
 
     @staticmethod

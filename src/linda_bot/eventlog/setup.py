@@ -133,7 +133,8 @@ def _file_handlers(directory: Path, formatter: logging.Formatter) -> Iterator[lo
         path = directory / _FILE_NAME
         handler = _PatientFileHandler(path, maxBytes=_FILE_BYTES, backupCount=_OLD_FILES, encoding="utf-8")
     except OSError as error:
-        print(f"there will be no log file: {directory}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        why = "it is no directory" if isinstance(error, FileExistsError) else (error.strerror or str(error)).lower()
+        print(f"there will be no log file in {directory}: {why}", file=sys.stderr)  # noqa: T201
         return
     handler.setFormatter(formatter)
     yield handler

@@ -98,10 +98,13 @@ def clear_drafts(directory: Path, *, of: str = "") -> None:
 def make_private_dir(path: Path) -> None:
     """Make a directory with mode 0700, or see to it that an existing one is ours alone.
 
+    What is missing above it is made likewise: whoever can write there could put another directory in its place.
     Raises UsageError, in one line that says what to do, when that cannot be.
     """
     try:
-        path.mkdir(mode=_PRIVATE_DIR, parents=True, exist_ok=True)
+        for missing in reversed([place for place in path.parents if not place.exists()]):
+            missing.mkdir(mode=_PRIVATE_DIR, exist_ok=True)
+        path.mkdir(mode=_PRIVATE_DIR, exist_ok=True)
         found = path.lstat()
     except FileExistsError:
         message = f"{path} is not a directory; move it away or choose another place with --data-dir"

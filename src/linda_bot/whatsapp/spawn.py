@@ -43,9 +43,7 @@ def spawn_engine(
     The Go runtime reads the environment as it was at the start of the process; what it shall see must be given here.
     Raises OSError when the process cannot be started.
     """
-    theirs_in, requests = os.pipe()
-    notices, theirs_out = os.pipe()
-    stderr, theirs_err = os.pipe()
+    (theirs_in, requests), (notices, theirs_out), (stderr, theirs_err) = _three_pipes()
     environment = {
         **{name: value for name, value in os.environ.items() if name not in _NOT_FOR_CHILDREN},
         "NEONIZE_BOT_TAG": "off",  # else neonize marks every message to a phone number as sent by a business bot
@@ -72,3 +70,16 @@ def spawn_engine(
         for descriptor in (theirs_in, theirs_out, theirs_err):
             os.close(descriptor)
     return EngineProcess(pid, requests, notices, stderr)
+
+
+def _three_pipes() -> list[tuple[int, int]]:
+    """Return three pipes, each as its reading and its writing end; raises OSError, and leaves none open then."""
+    pipes: list[tuple[int, int]] = []
+    try:
+        for _ in range(3):
+            pipes.append(os.pipe())  # noqa: PERF401 (those made before one fails must be known)
+    except OSError:
+        for descriptor in (end for pipe in pipes for end in pipe):
+            os.close(descriptor)
+        raise
+    return pipes
