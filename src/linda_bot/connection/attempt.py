@@ -34,6 +34,7 @@ from linda_bot.whatsapp.events import (
     MessageUndecryptable,
     OfflineSyncCompleted,
     OfflineSyncPreviewed,
+    PairFailed,
     StreamReplaced,
     TemporarilyBanned,
 )
@@ -196,6 +197,11 @@ class Attempt:
                 return self._socket_lost()
             case KeepAliveTimedOut(errors=errors) if errors >= _SILENT_AFTER:
                 return Ending(Finding.SILENT, f"{errors} keep-alives in a row were not answered")
+            case KeepAliveTimedOut():
+                self._keep_alive.test_now()  # two round trips find out sooner than two more of its kind
+            case PairFailed(reason=reason) if self._was_connected or not self._road.linking:
+                # The library closes its socket for good at a pairing that it did not ask for, and says nothing else.
+                return Ending(Finding.ENGINE_LOST, f"the client library closed the connection ({reason})")
             case LoggedOut(code=code) if self._road.linking and not self._was_connected:
                 return Ending(Finding.REFUSED, why_not_linked(code))
             case LoggedOut(code=code):

@@ -15,6 +15,7 @@ from linda_bot.whatsapp.events import (
     EngineStarted,
     KeepAliveTimedOut,
     LoggedOut,
+    PairFailed,
     TemporarilyBanned,
 )
 from tests.support.fake_client import NUMBER
@@ -304,7 +305,7 @@ async def test_an_engine_that_cannot_be_ended_is_a_hang() -> None:
 
 
 async def test_the_librarys_own_words_are_no_sign_of_life() -> None:
-    """It prints lines and tells of its own failures while the server is silent: the pings go on all the same."""
+    """It prints lines while the server is silent: the pings go on all the same."""
     async with LinkWorld().running() as world:
         await world.until(LinkState.CONNECTED)
         (client,) = world.whatsapp.running
@@ -312,6 +313,32 @@ async def test_the_librarys_own_words_are_no_sign_of_life() -> None:
         for _ in range(20):
             await asyncio.sleep(20)
             client.tell(EnginePrinted(line="something"))
-            client.tell(KeepAliveTimedOut(errors=1))
             client.tell(EngineStarted(pid=1, library_version="fake", import_ms=0))
         assert world.times(AttemptFailed)[0] == pytest.approx(340, abs=1)
+
+
+async def test_the_librarys_first_doubt_is_looked_into_at_once() -> None:
+    """Twice 20 s without an answer are sooner than two more keep-alives of 35 s; a live line is left alone."""
+    async with LinkWorld().running() as world:
+        await world.until(LinkState.CONNECTED)
+        (client,) = world.whatsapp.running
+        client.tell(KeepAliveTimedOut(errors=1))
+        await asyncio.sleep(100)
+        assert world.link.state is LinkState.CONNECTED
+
+        world.whatsapp.answers = False
+        doubted_at = asyncio.get_running_loop().time()
+        client.tell(KeepAliveTimedOut(errors=1))
+        while not world.told(AttemptFailed):
+            await asyncio.sleep(0.5)
+        assert asyncio.get_running_loop().time() - doubted_at == pytest.approx(40, abs=1)
+
+
+async def test_a_pairing_that_nobody_asked_for_ends_a_link_that_is_up() -> None:
+    """The library closes its socket for good then, and says nothing else."""
+    async with LinkWorld().running() as world:
+        await world.until(LinkState.CONNECTED)
+        world.whatsapp.running[0].tell(PairFailed(reason="unexpected"))
+        await asyncio.sleep(1)
+        assert world.link.state is LinkState.CONNECTED
+        assert len(world.whatsapp.clients) == 2
