@@ -95,6 +95,8 @@ class FakeClient:
         self._code = ""
         self._pinging = False
         self._busy = 0
+        self.mute = False
+        """Whether the line is dead without a word: nothing is answered, and nothing is delivered."""
 
     @property
     def alive(self) -> bool:
@@ -151,7 +153,7 @@ class FakeClient:
 
     async def ping(self, *, within_s: float = 20) -> float:
         """Ping; see the port."""
-        if self._pinging and not self._whatsapp.answers:
+        if self._pinging and not self._answers:
             message = "an earlier ping is still unanswered"
             raise NotSentError(message)
         self._pinging = True
@@ -210,6 +212,10 @@ class FakeClient:
         self._events.put_nowait(event)
 
     @property
+    def _answers(self) -> bool:
+        return self._whatsapp.answers and not self.mute
+
+    @property
     def code(self) -> str:
         """The code that it shows; empty for none."""
         return self._code
@@ -230,7 +236,7 @@ class FakeClient:
 
     def deliver(self) -> None:
         """Hand over what waits."""
-        while self._online and self._whatsapp.waiting:
+        while self._online and not self.mute and self._whatsapp.waiting:
             self._messages.put_nowait(MessageReceived(message=self._whatsapp.waiting.pop(0)))
 
     def _log_in(self) -> None:
@@ -252,7 +258,7 @@ class FakeClient:
         if self._gone.is_set() or not self._online:
             message = "websocket not connected"
             raise NotSentError(message)
-        if not self._whatsapp.answers:
+        if not self._answers:
             try:
                 async with asyncio.timeout(within_s):
                     await self._gone.wait()

@@ -31,6 +31,9 @@ RULES = Rules(
 )
 PATIENCE = Patience(authenticate=30, first_code=60, grace=10, ping_every=300, ping_within=20)
 
+_TASKS = frozenset({"link", "engine events", "keep-alive", "until the login", "messages", "engine's end"})
+"""The names of a link's tasks."""
+
 
 class FakeFiles:
     """Session files that are as linked as the fake WhatsApp says."""
@@ -181,7 +184,7 @@ class LinkWorld:
             raise result
         assert not self.whatsapp.running, "an engine was left behind"
         assert self.whatsapp.most_at_once <= 1, "two engines were alive at the same time"
-        left = {task.get_name() for task in asyncio.all_tasks() - before if not task.done()}
+        left = _TASKS & {task.get_name() for task in asyncio.all_tasks() - before if not task.done()}
         assert not left, f"tasks were left behind: {left}"
 
     def stop(self) -> None:

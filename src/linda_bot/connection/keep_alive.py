@@ -61,14 +61,20 @@ class KeepAlive:
         while self._misses < MISSES:
             await self._up.wait()
             wait_s = self._due_in_s()
-            if wait_s > _AS_GOOD_AS_NOW_S and not self._wanted.is_set():
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(wait_s):
-                        await self._wanted.wait()
+            if wait_s > _AS_GOOD_AS_NOW_S and (self._misses or not self._wanted.is_set()):
+                await self._pause(wait_s)
                 continue  # something may have been heard meanwhile, or the line lost
             self._wanted.clear()
             await self._ping()
         return self._misses
+
+    async def _pause(self, seconds: float) -> None:
+        if self._misses:  # a hint is no reason to count a second miss before the first ping had a chance
+            await asyncio.sleep(seconds)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wanted.wait()
 
     def _due_in_s(self) -> float:
         # The second try follows the first: a person waits for answers meanwhile.

@@ -57,7 +57,9 @@ def note_login(path: Path, now: float, manners: Manners) -> float:
     logins, is_long = _load(path)
     wait_s = due_in(logins, now, manners)
     kept = summed_up(logins, now, manners) if is_long else []
-    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_TRUNC if is_long else os.O_APPEND)
+    # Not blocking: a pipe in the file's place would wait for a reader.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    flags |= os.O_TRUNC if is_long else os.O_APPEND
     with suppress(OSError):
         descriptor = os.open(path, flags, 0o600)
         try:
