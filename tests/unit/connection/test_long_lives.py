@@ -136,6 +136,33 @@ async def test_a_server_that_sends_but_answers_no_ping_is_not_silent() -> None:
         assert client.alive
 
 
+async def test_a_ping_is_not_missed_when_something_else_was_heard_meanwhile() -> None:
+    """The line is alive; that the server has not answered is its own affair."""
+    async with LinkWorld().running() as world:
+        await world.until(LinkState.CONNECTED)
+        world.whatsapp.answers = False
+        world.link.hint("the network has changed")
+        await asyncio.sleep(10)
+        world.whatsapp.say("still here")
+        await asyncio.sleep(15)
+        assert not world.told(PingMissed)
+
+
+async def test_hints_do_not_make_two_misses_of_one() -> None:
+    """A burst of them while a ping is unanswered: the second try has its time all the same."""
+    async with LinkWorld().running() as world:
+        await world.until(LinkState.CONNECTED)
+        (client,) = world.whatsapp.running
+        client.mute = True
+        for _ in range(30):
+            world.link.hint("the network has changed")
+            await asyncio.sleep(1)
+        client.mute = False
+        await asyncio.sleep(60)
+        assert client.alive
+        assert len(world.told(PingMissed)) == 1
+
+
 async def test_a_month_with_three_drops_a_day_leaves_no_more_than_five_days(tmp_path: Path) -> None:
     """Memory, tasks, threads of events and the history's file: what grows in the first days has stopped growing."""
     paths = SessionPaths(tmp_path, "default")
