@@ -45,7 +45,7 @@ def _ignore_what_comes_late() -> None:
 
 async def _run(options: argparse.Namespace, ahead: EngineChoice, stream: TextIO) -> int:
     if options.sandbox is not None and not (options.sandbox / SANDBOX_ENVIRONMENT_FILE).is_file():
-        message = f"no sandbox runs in {options.sandbox}; `linda-bot demo` starts one of its own"
+        message = f"no sandbox runs in {options.sandbox}; start one: linda-bot sandbox serve {options.sandbox}"
         raise UsageError(message)
     settings = load_settings(_overrides(options))
     _check_pair_phone(settings)

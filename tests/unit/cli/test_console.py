@@ -142,7 +142,10 @@ def test_half_blocks_pair_the_rows() -> None:
     [
         (0, "0 s"),
         (59, "59 s"),
+        (59.7, "1 minute"),
         (60, "1 minute"),
+        (3590, "1 hour"),
+        (86399, "1 day"),
         (3600, "1 hour"),
         (7300, "2 hours"),
         (86400 * 3, "3 days"),
