@@ -57,7 +57,7 @@ class Link:
         self._waiting = RetryWait()
         self._busy_until: float | None = None
         self._handover = Handover(take_message)
-        self._has_looked = False
+        self._has_begun = False
         self._number = ""
 
     @property
@@ -158,10 +158,9 @@ class Link:
         try:
             look = await self._care.find(may_recover=may_recover)
         except SessionInaccessibleError as error:
-            if not self._has_looked:
+            if not self._has_begun:
                 raise  # a person is there to mend it; later the bot waits until it mends itself
             return Ending(Finding.UNREACHABLE, str(error))
-        self._has_looked = True
         if look.damaged:
             return Ending(Finding.SESSION_DAMAGED, look.why, beyond_doubt=True)
         if not look.linked and not self._plan.rules.can_show_qr:
@@ -182,6 +181,7 @@ class Link:
         )
         delivery = self._delivery = self._handover.begin(client, attempt.heard)
         self._busy_until = None
+        self._has_begun = True
         request = LinkRequest(
             store=self._files.store, device_name=self._plan.device_name, log_level=self._plan.log_level
         )
@@ -247,6 +247,8 @@ class Link:
             elif isinstance(decision, Recover):
                 await self._care.replace(ending.because, was_linked=not ending.while_linking)
         except SessionInaccessibleError as error:
+            if not self._has_begun:
+                raise
             return await self._follow_up(Ending(Finding.UNREACHABLE, str(error)))  # it is looked at anew after a wait
         self._tally = decision.tally
         if isinstance(decision, Retry):
