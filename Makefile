@@ -31,8 +31,9 @@ lint: setup ## style, types and import contracts
 test: setup ## all tests
 	$(BIN)/python -m pytest
 
-chaos: setup ## 500 random damages to a session, each followed by a start: takes minutes
+chaos: setup ## 500 random damages to a session, and every fault of the sandbox in every phase: takes minutes
 	$(BIN)/python -m pytest tests/e2e/test_damage.py --damages 500 -q
+	$(BIN)/python -m pytest tests/e2e/test_faults.py tests/e2e/test_every_fault.py tests/e2e/test_every_fault_flood.py --all-faults -q
 
 quick: lint ## what to run while working: lint and the tests without child processes
 	$(BIN)/python -m pytest -q -m "not slow" tests/unit

@@ -22,6 +22,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--damage-seed", type=int, help="the first of them; without --damages, the only one")
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out what takes a minute, unless it is asked for."""
+    if item.get_closest_marker("rare") and not item.config.getoption("--all-faults"):
+        pytest.skip("see --all-faults")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_loop_unasked() -> None:
     """Let there be no event loop outside of async tests.

@@ -194,6 +194,7 @@ async def test_a_line_that_is_cut_at_the_scan(sandbox: Sandbox, tmp_path: Path) 
         await again.until(LoggedOut if kept else QrIssued)
 
 
+@pytest.mark.rare
 @pytest.mark.slow
 async def test_a_line_that_is_cut_before_the_hello(sandbox: Sandbox, tmp_path: Path) -> None:
     """The library notices nothing of it and waits for its own deadline."""
@@ -266,6 +267,7 @@ async def test_a_flood_for_one_who_was_away(sandbox: Sandbox, store: Path, frien
     assert read[-1] == "299"
 
 
+@pytest.mark.rare
 @pytest.mark.slow
 async def test_a_half_open_line(sandbox: Sandbox, store: Path, friend: Contact) -> None:
     """The keep-alive notices after half a minute; messages wait."""
