@@ -169,6 +169,7 @@ def _bomb(side: int) -> bytes:
     )
 
 
+@pytest.mark.slow
 def test_a_stream_that_never_ends() -> None:
     """It is given up when it is too long."""
     assert "too long" in wrong("/dev/zero")

@@ -82,6 +82,7 @@ async def test_one_is_made_every_six_hours() -> None:
     assert world.made[1][0] == pytest.approx(61 + 6 * HOUR, abs=0.01)
 
 
+@pytest.mark.slow
 async def test_a_stream_of_events_does_not_put_it_off() -> None:
     """It is due by the clock, not by a pause."""
     async with KeeperWorld().running() as world:
@@ -124,6 +125,7 @@ async def test_nothing_that_happens_during_a_backup_is_missed() -> None:
     assert world.reasons() == ["stable", "secrets_rotated"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", ["stable", "periodic", "secrets_rotated"])
 async def test_one_that_failed_is_made_later(reason: str) -> None:
     """Every five minutes, not in a tight loop, and for the same reason; then all is as before."""

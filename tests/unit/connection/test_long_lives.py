@@ -163,6 +163,7 @@ async def test_hints_do_not_make_two_misses_of_one() -> None:
         assert len(world.told(PingMissed)) == 1
 
 
+@pytest.mark.slow
 async def test_a_month_with_three_drops_a_day_leaves_no_more_than_five_days(tmp_path: Path) -> None:
     """Memory, tasks, threads of events and the history's file: what grows in the first days has stopped growing."""
     paths = SessionPaths(tmp_path, "default")

@@ -45,6 +45,7 @@ async def connect(world: LinkWorld, *, within_s: float) -> None:
     online.cancel()
 
 
+@pytest.mark.slow
 @given(life=LIVES, linked=st.booleans(), account=st.sampled_from([None, NUMBER]), chance=st.sampled_from([0.0, 1.0]))
 async def test_when_all_is_well_again_the_link_is_up_within_one_wait(
     *, life: Life, linked: bool, account: str | None, chance: float

@@ -71,6 +71,7 @@ def test_a_write_that_fails_leaves_the_old_content(tmp_path: Path, monkeypatch: 
     assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"]
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_a_whole_file(tmp_path: Path) -> None:
     """Twenty writers killed in the middle of their work: always one of the contents, whole."""
     path = tmp_path / "state.json"

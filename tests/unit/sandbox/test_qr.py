@@ -18,6 +18,7 @@ def linking_code(chance: random.Random) -> str:
     return f"https://wa.me/settings/linked_devices#{','.join([ref, *keys, '6'])}"
 
 
+@pytest.mark.slow
 def test_a_hundred_codes_are_read() -> None:
     """A hundred of a hundred, with and without colours, as drawn and inverted."""
     chance = random.Random(4711)
