@@ -40,6 +40,8 @@ from tests.unit.sandbox.code_companion import ask_for_code, finish
 from tests.unit.sandbox.companion import code_of, connect, link, new_companion, sign
 from tests.unit.sandbox.dictionary import TOKENS
 
+pytestmark = pytest.mark.slow
+
 BOT, ANN, BOB = "971505760056", "4915112345678", "15550001111"
 SECRET = b"adv secret of thirty-two bytes!!"
 A = TypeVar("A")

@@ -32,6 +32,8 @@ from tests.unit.sandbox.companion import (
 )
 from tests.unit.sandbox.wire_client import WireClient
 
+pytestmark = pytest.mark.slow
+
 ANN, BOB = "4915112345678", "15550001111"
 SECRET = b"adv secret of thirty-two bytes!!"
 
