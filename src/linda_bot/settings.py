@@ -60,6 +60,16 @@ def _path(value: Path) -> Path:
         raise ValueError(message) from None
 
 
+def _backlog(value: object) -> object:
+    if value in ("handle", "skip"):
+        return value
+    try:
+        return float(str(value))
+    except ValueError:
+        message = "must be handle, skip, or how many seconds old a message may be, for example 3600"
+        raise ValueError(message) from None
+
+
 def _none_if_empty(value: object) -> object:
     return None if value == "" else value
 
@@ -131,6 +141,33 @@ class BackupSettings(_Group):
     key: Annotated[SecretStr | None, BeforeValidator(_none_if_empty)] = None
 
 
+class InboxSettings(_Group):
+    """What is done with messages that arrive."""
+
+    backlog: Annotated[Literal["handle", "skip"] | Seconds, BeforeValidator(_backlog)] = "handle"
+    most_waiting: int = Field(default=100_000, ge=100, le=10_000_000)
+    keep: SomeSeconds = 604800
+
+
+class HandlerSettings(_Group):
+    """How handlers are run."""
+
+    timeout: SomeSeconds = 120
+    tries: int = Field(default=3, ge=1, le=20)
+    chats_at_once: int = Field(default=64, ge=1, le=10_000)
+
+
+class OutboxSettings(_Group):
+    """How messages are sent."""
+
+    pace: Seconds = 0
+    ramp_after: Seconds = 600
+    ramp_for: Seconds = 60
+    expire: Seconds = 86400
+    repeat_unknown: bool = False
+    receipts: bool = False
+
+
 class LogSettings(_Group):
     """The event log."""
 
@@ -150,6 +187,7 @@ class Settings(BaseSettings):
     data_dir: Annotated[Path, AfterValidator(_path)] = Path()
     device_name: str = Field(default="Linda Bot", min_length=1, max_length=50)
     handlers: str | None = None
+    owners: tuple[Annotated[str, AfterValidator(_number)], ...] = ()
     command_prefix: Annotated[str, AfterValidator(_prefix)] = "!"
     restore: RestoreSettings = RestoreSettings()
     reconnect: ReconnectSettings = ReconnectSettings()
@@ -159,6 +197,9 @@ class Settings(BaseSettings):
     refresh: RefreshSettings = RefreshSettings()
     alert: AlertSettings = AlertSettings()
     backup: BackupSettings = BackupSettings()
+    inbox: InboxSettings = InboxSettings()
+    handler: HandlerSettings = HandlerSettings()
+    outbox: OutboxSettings = OutboxSettings()
     log: LogSettings = LogSettings()
 
 

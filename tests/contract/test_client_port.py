@@ -4,26 +4,30 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+import msgspec
 import pytest
 
 from linda_bot.kernel.events import Event
 from linda_bot.sandbox.contact import Contact
 from linda_bot.sandbox.server import ENGINE_COMMAND, Sandbox
 from linda_bot.whatsapp.adapter import EngineClient
+from linda_bot.whatsapp.content import Text
 from linda_bot.whatsapp.events import (
     ClientEvent,
     Connected,
     ConnectEnded,
     EngineExited,
     EngineStarted,
+    MessageReceived,
     PairSucceeded,
     QrIssued,
     QrRoundEnded,
 )
+from linda_bot.whatsapp.mailbox import Inbound, Outbound, decode_body, open_mailbox, writing
 from linda_bot.whatsapp.port import ClientError, LinkRequest, NoAnswerError, NotSentError, WhatsAppClient
 from tests.support.fake_client import FakeClient, FakeWhatsApp
 
@@ -222,13 +226,12 @@ async def test_texts_go_both_ways(world: World, clients: list[WhatsAppClient]) -
     """What is sent arrives; what is said is yielded."""
     client = await linked(world, clients)
 
-    sent = await client.send_text(world.contact_jid(), "hello \N{PARTY POPPER} @12345")
+    sent = await client.send(world.contact_jid(), Text(text="hello \N{PARTY POPPER} @12345"))
     assert sent.id
     assert await world.contact_hears() == "hello \N{PARTY POPPER} @12345"
 
     await world.contact_says("good day")
-    async with asyncio.timeout(10):
-        event = await anext(client.messages())
+    event = await until(client, MessageReceived)
     assert (event.message.text, event.message.from_me, event.message.is_group) == ("good day", False, False)
 
 
@@ -242,12 +245,9 @@ async def test_messages_that_waited_come_after_the_login(world: World, clients: 
     clients.append(client)
     await client.start(world.request)
 
-    texts = []
-    async with asyncio.timeout(15):
-        async for event in client.messages():
-            texts.append(event.message.text)
-            if len(texts) == 5:
-                break
+    texts: list[str] = []
+    while len(texts) < 5:
+        texts.append((await until(client, MessageReceived)).message.text)
     assert texts == ["0", "1", "2", "3", "4"]
 
 
@@ -278,9 +278,8 @@ async def test_stopping_ends_the_events(world: World, clients: list[WhatsAppClie
 
     end = await until(client, EngineExited)
     assert end.asked
-    assert [event async for event in client.messages()] == []
     with pytest.raises(NotSentError):
-        await client.send_text(world.contact_jid(), "too late")
+        await client.send(world.contact_jid(), Text(text="too late"))
 
 
 async def test_stopping_while_a_code_is_shown(world: World, clients: list[WhatsAppClient]) -> None:
@@ -331,7 +330,7 @@ async def test_sending_without_a_connection_is_refused(world: World, clients: li
     await until(client, QrIssued)
 
     with pytest.raises(NotSentError):
-        await client.send_text(world.contact_jid(), "hello")
+        await client.send(world.contact_jid(), Text(text="hello"))
 
 
 async def test_a_request_that_is_not_answered_ends_at_its_deadline(world: World, clients: list[WhatsAppClient]) -> None:
@@ -343,3 +342,38 @@ async def test_a_request_that_is_not_answered_ends_at_its_deadline(world: World,
         await client.ping(within_s=0.3)
     with pytest.raises(NotSentError, match="still unanswered"):
         await client.ping(within_s=0.3)
+
+
+async def test_messages_are_written_down_before_they_are_told(
+    world: World, clients: list[WhatsAppClient], tmp_path: Path
+) -> None:
+    """With a number and the conversation's one name; a message that comes again is only said to be a repetition."""
+    world.request = msgspec.structs.replace(world.request, mailbox=tmp_path / "messages.db")
+    client = await linked(world, clients)
+    await world.contact_says("good day")
+    event = await until(client, MessageReceived)
+
+    assert event.seq == 1
+    assert event.conversation == f"{FRIEND}@s.whatsapp.net"
+    assert not event.message.raw
+    with closing(open_mailbox(tmp_path / "messages.db")) as mailbox:
+        (row,) = mailbox.execute("SELECT * FROM inbox").fetchall()
+    assert (row["owner"], row["state"], decode_body(row["body"]).text) == (NUMBER, Inbound.WAITING, "good day")
+
+
+async def test_what_becomes_of_a_message_is_written_down(
+    world: World, clients: list[WhatsAppClient], tmp_path: Path
+) -> None:
+    """By whoever sends it, so that it is known also when nobody waits for the answer."""
+    world.request = msgspec.structs.replace(world.request, mailbox=tmp_path / "messages.db")
+    client = await linked(world, clients)
+    with closing(open_mailbox(tmp_path / "messages.db")) as mailbox, writing(mailbox):
+        statement = "INSERT INTO outbox (owner, chat, content, created_at) VALUES (?, ?, x'', 0)"
+        key = mailbox.execute(statement, (NUMBER, world.contact_jid())).lastrowid or 0
+    sent = await client.send(world.contact_jid(), Text(text="hello"), rows=(key,))
+
+    with closing(open_mailbox(tmp_path / "messages.db")) as mailbox:
+        (row,) = mailbox.execute("SELECT * FROM outbox").fetchall()
+    assert (row["state"], row["message_id"]) == (Outbound.SENT, sent.id)
+    with pytest.raises(ClientError):  # it is not to be sent any more
+        await client.send(world.contact_jid(), Text(text="hello"), rows=(key,))

@@ -13,6 +13,7 @@ from linda_bot.sandbox.faults import inject
 from linda_bot.sandbox.pairing import ScanError
 from linda_bot.sandbox.poison import POISON
 from linda_bot.sandbox.server import Sandbox
+from linda_bot.whatsapp.content import Text
 from linda_bot.whatsapp.events import (
     Connected,
     ConnectEnded,
@@ -240,7 +241,7 @@ async def test_messages_that_are_refused_or_doubled(
         await seen.until(Connected)
         await inject(sandbox, "refuse-message", {"code": "463", "number": BOT})
         with pytest.raises(ClientError, match="server returned error 463"):
-            await seen.client.send_text(f"{FRIEND}@s.whatsapp.net", "refused")
+            await seen.client.send(f"{FRIEND}@s.whatsapp.net", Text(text="refused"))
         await inject(sandbox, "double-message", {"number": BOT})
         for text in ("twice", "once"):
             await friend.send(BOT, text)

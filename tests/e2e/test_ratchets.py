@@ -23,7 +23,8 @@ from linda_bot.sessions.snapshot import make_backup
 from linda_bot.sessions.snapshot_job import Job
 from linda_bot.sessions.store import side_files
 from linda_bot.whatsapp.adapter import EngineClient
-from linda_bot.whatsapp.events import Connected, IncomingMessage, QrIssued
+from linda_bot.whatsapp.content import Text
+from linda_bot.whatsapp.events import Connected, IncomingMessage, MessageReceived, QrIssued
 from linda_bot.whatsapp.port import LinkRequest
 from tests.e2e.conftest import BOT, FRIEND
 
@@ -33,9 +34,10 @@ AFTERWARDS = 60
 
 
 @asynccontextmanager
-async def connected(sandbox: Sandbox, store: Path) -> AsyncIterator[EngineClient]:
-    """Have a client log in with a store; it is linked first if need be."""
+async def connected(sandbox: Sandbox, store: Path) -> AsyncIterator[tuple[EngineClient, asyncio.Queue[str]]]:
+    """Have a client log in with a store, linked first if need be; give it and the texts that it gets."""
     client, online = EngineClient(ENGINE_COMMAND, sandbox.environment), asyncio.Event()
+    heard: asyncio.Queue[str] = asyncio.Queue()
 
     async def follow() -> None:
         async for event in client.events():
@@ -43,13 +45,15 @@ async def connected(sandbox: Sandbox, store: Path) -> AsyncIterator[EngineClient
                 await sandbox.phone(BOT).scan(event.code)
             elif isinstance(event, Connected):
                 online.set()
+            elif isinstance(event, MessageReceived):
+                heard.put_nowait(event.message.text)
 
     following = spawn_task(follow(), name="the bot's events")
     try:
         await client.start(LinkRequest(store=store, device_name="Bot", log_level="warning"))
         async with asyncio.timeout(20):
             await online.wait()
-        yield client
+        yield client, heard
     finally:
         await client.stop()
         await following
@@ -59,16 +63,15 @@ async def live(sandbox: Sandbox, paths: SessionPaths, friend: Contact, *, round_
     """Have the bot live a while, as orderly as the daemon does."""
     opening = open_session(paths)
     assert not opening.went_back
-    async with connected(sandbox, paths.store) as client:
-        messages = client.messages()
+    async with connected(sandbox, paths.store) as (client, heard):
         for number in range(round_trips):
             await friend.send(BOT, f"question {number}")
             async with asyncio.timeout(10):
-                await anext(messages)
-            await client.send_text(f"{FRIEND}@s.whatsapp.net", f"answer {number}")
+                await heard.get()
+            await client.send(f"{FRIEND}@s.whatsapp.net", Text(text=f"answer {number}"))
             await friend.next_message()
         for number in range(sends):
-            await client.send_text(f"{FRIEND}@s.whatsapp.net", f"news {number}")
+            await client.send(f"{FRIEND}@s.whatsapp.net", Text(text=f"news {number}"))
             await friend.next_message()
     close_session(paths)
 
@@ -77,9 +80,9 @@ async def lost_of_the_next(sandbox: Sandbox, paths: SessionPaths, friend: Contac
     """Have the bot send, and return how many messages the contact's library dropped; all others must arrive."""
     dropped = friend.dropped_old_counter
     arrived: list[IncomingMessage] = []
-    async with connected(sandbox, paths.store) as client:
+    async with connected(sandbox, paths.store) as (client, _):
         for number in range(AFTERWARDS):
-            await client.send_text(f"{FRIEND}@s.whatsapp.net", f"later {number}")
+            await client.send(f"{FRIEND}@s.whatsapp.net", Text(text=f"later {number}"))
         async with asyncio.timeout(20):
             while len(arrived) + friend.dropped_old_counter - dropped < AFTERWARDS:
                 arrived += friend.received()

@@ -10,7 +10,7 @@ from linda_bot.kernel.events import Event
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.sandbox.server import ENGINE_COMMAND, Sandbox
 from linda_bot.whatsapp.adapter import EngineClient
-from linda_bot.whatsapp.events import ClientEvent
+from linda_bot.whatsapp.events import ClientEvent, MessageReceived
 from linda_bot.whatsapp.port import LinkRequest
 
 E = TypeVar("E", bound=Event)
@@ -50,15 +50,13 @@ async def watched(sandbox: Sandbox, store: Path) -> AsyncIterator[Watched]:
     async def listen() -> None:
         async for event in seen.client.events():
             seen.told.append(event)
+            if isinstance(event, MessageReceived):
+                seen.texts.append(event.message.text)
 
-    async def read() -> None:
-        async for event in seen.client.messages():
-            seen.texts.append(event.message.text)
-
-    tasks = [spawn_task(listen(), name="listening"), spawn_task(read(), name="reading")]
+    listening = spawn_task(listen(), name="listening")
     await seen.client.start(LinkRequest(store=store))
     try:
         yield seen
     finally:
         await seen.client.stop()
-        await asyncio.gather(*tasks)
+        await listening

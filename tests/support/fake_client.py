@@ -2,11 +2,14 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
+from linda_bot.whatsapp.content import AnyContent, Text
 from linda_bot.whatsapp.events import (
     ClientEvent,
     Connected,
@@ -17,11 +20,14 @@ from linda_bot.whatsapp.events import (
     IncomingMessage,
     LoggedOut,
     MessageReceived,
+    MessageRepeated,
     PairSucceeded,
     QrIssued,
     QrRoundEnded,
 )
+from linda_bot.whatsapp.mailbox import Intake
 from linda_bot.whatsapp.port import ClientError, LinkRequest, NoAnswerError, NotSentError, SentMessage
+from tests.support.fake_sending import FakeSending
 
 NUMBER = "971505760056"
 
@@ -37,6 +43,13 @@ class FakeWhatsApp:
         """What a login is answered with instead of success."""
         self.waiting: list[IncomingMessage] = []
         self.heard: list[tuple[str, str]] = []
+        """The texts that were sent, each with its chat."""
+        self.sent: list[tuple[str, AnyContent]] = []
+        """Everything that was sent."""
+        self.read: list[str] = []
+        """The ids of the messages that were marked as read."""
+        self.send_refusal: ClientError | None = None
+        """What the next message is answered with instead of success."""
         self.pair_refusal = ""
         """What a request for a pairing code is refused with."""
         self.pair_requests: list[str] = []
@@ -53,6 +66,8 @@ class FakeWhatsApp:
         """The most engines that were alive at the same time."""
         self.pairings = 0
         self.clients: list[FakeClient] = []
+        self.on_step: Callable[[FakeClient, str], None] = lambda _client, _step: None
+        """Called by an engine between the steps of sending: asked, begun, sent, noted."""
         self._ids = itertools.count(1)
 
     def make_client(self) -> "FakeClient":
@@ -73,7 +88,7 @@ class FakeWhatsApp:
             chat=sender,
             sender=sender,
             text=text,
-            kind="conversation",
+            kind="text",
             sent_at=datetime.now(UTC),
         )
         self.waiting.append(message)
@@ -88,13 +103,13 @@ class FakeClient:
     def __init__(self, whatsapp: FakeWhatsApp) -> None:
         self._whatsapp = whatsapp
         self._events: asyncio.Queue[ClientEvent] = asyncio.Queue()
-        self._messages: asyncio.Queue[MessageReceived | None] = asyncio.Queue()
         self._gone = asyncio.Event()
         self._request: LinkRequest | None = None
         self._online = False
         self._code = ""
         self._pinging = False
-        self._busy = 0
+        self._intake: Intake | None = None
+        self._sending = FakeSending(self._exchange, lambda step: whatsapp.on_step(self, step))
         self.mute = False
         """Whether the line is dead without a word: nothing is answered, and nothing is delivered."""
 
@@ -111,6 +126,7 @@ class FakeClient:
         if self._whatsapp.start_refusal:
             raise ClientError(self._whatsapp.start_refusal)
         self._request = request
+        self._sending.begin(request.mailbox)
         self._whatsapp.most_at_once = max(self._whatsapp.most_at_once, len(self._whatsapp.running))
         await asyncio.sleep(self._whatsapp.start_takes_s)
         if self._gone.is_set():
@@ -132,24 +148,24 @@ class FakeClient:
             if isinstance(event, EngineExited):
                 return
 
-    async def messages(self) -> AsyncIterator[MessageReceived]:
-        """Yield messages; see the port."""
-        while (message := await self._messages.get()) is not None:
-            yield message
-
-    async def send_text(self, chat: str, text: str, *, within_s: float = 120) -> SentMessage:
+    async def send(
+        self, chat: str, content: AnyContent, *, rows: Sequence[int] = (), within_s: float = 120
+    ) -> SentMessage:
         """Send; see the port."""
-        self._busy += 1
-        try:
-            await self._answer(within_s)
-            await asyncio.sleep(self._whatsapp.send_takes_s)
-            if self._gone.is_set():
-                message = "the engine ended before it answered"
-                raise NoAnswerError(message)
-        finally:
-            self._busy -= 1
-        self._whatsapp.heard.append((chat, text))
-        return SentMessage(id=f"S{len(self._whatsapp.heard)}", at=datetime.now(UTC))
+        if self._gone.is_set() or self._request is None:
+            message = "the engine is not running"
+            raise NotSentError(message)
+        return await self._sending.send(chat, content, rows, within_s=within_s)
+
+    async def mark_read(self, chat: str, sender: str, ids: Sequence[str], *, within_s: float = 30) -> None:
+        """Mark as read; see the port."""
+        await self._answer(within_s)
+        self._whatsapp.read += ids
+
+    async def download(self, raw: bytes, path: Path, *, within_s: float = 300) -> None:
+        """Write what the message's raw form is; see the port."""
+        await self._answer(within_s)
+        path.write_bytes(raw)
 
     async def ping(self, *, within_s: float = 20) -> float:
         """Ping; see the port."""
@@ -184,7 +200,7 @@ class FakeClient:
         """End; see the port."""
         with suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
-                while self._busy and not self._gone.is_set():
+                while self._sending.under_way and not self._gone.is_set():
                     await asyncio.sleep(0.01)
         if self.alive:
             await asyncio.sleep(min(self._whatsapp.stop_takes_s, within_s))
@@ -237,7 +253,36 @@ class FakeClient:
     def deliver(self) -> None:
         """Hand over what waits."""
         while self._online and not self.mute and self._whatsapp.waiting:
-            self._messages.put_nowait(MessageReceived(message=self._whatsapp.waiting.pop(0)))
+            self.tell(self._written_down(self._whatsapp.waiting.pop(0)))
+
+    def _written_down(self, message: IncomingMessage) -> ClientEvent:
+        assert self._request is not None
+        if self._request.mailbox is None:
+            return MessageReceived(message=message)
+        if self._intake is None:
+            self._intake = Intake(self._request.mailbox, most_waiting=self._request.most_waiting)
+        owner = self._whatsapp.linked.get(self._request.store, "")
+        seq, conversation = self._intake.take_in(owner, message)
+        if not seq:
+            return MessageRepeated(id=message.id, chat=message.chat)
+        told = msgspec.structs.replace(message, raw=b"")
+        return MessageReceived(message=told, seq=seq, conversation=conversation)
+
+    async def _exchange(self, chat: str, content: AnyContent) -> str:
+        """Be the client library."""
+        if not self._online:
+            message = "websocket not connected"
+            raise NotSentError(message)
+        if not self._answers:
+            await self._gone.wait()
+        await asyncio.sleep(self._whatsapp.send_takes_s)
+        refusal, self._whatsapp.send_refusal = self._whatsapp.send_refusal, None
+        if refusal is not None:
+            raise refusal
+        self._whatsapp.sent.append((chat, content))
+        if isinstance(content, Text):
+            self._whatsapp.heard.append((chat, content.text))
+        return f"S{len(self._whatsapp.sent)}"
 
     def _log_in(self) -> None:
         assert self._request is not None
@@ -272,5 +317,7 @@ class FakeClient:
             return
         self._gone.set()
         self._online = False
+        self._sending.end()
+        if self._intake is not None:
+            self._intake.close()
         self._events.put_nowait(EngineExited(code=code, asked=asked))
-        self._messages.put_nowait(None)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -128,22 +128,17 @@ class LinkWorld:
         if linked:
             self.whatsapp.linked[self.files.store] = NUMBER
         self.bus = EventBus()
-        self.taken: list[MessageReceived] = []
-        self.take: Callable[[MessageReceived], Awaitable[None]] = self._take
         plan = Plan(rules=rules, patience=PATIENCE, device_name="Test", account=account, pair_phone=pair_phone)
-        self.link = Link(
-            plan, self.files, self.whatsapp.make_client, self.bus, self._hand_to_taker, chance=lambda: chance
-        )
+        self.link = Link(plan, self.files, self.whatsapp.make_client, self.bus, chance=lambda: chance)
         self.log: deque[tuple[float, Event]] = deque(maxlen=remembers)
         """What was published, and when on the loop's clock."""
         self.exit_code: ExitCode | None = None
         self._running: asyncio.Task[None] | None = None
 
-    async def _hand_to_taker(self, message: MessageReceived) -> None:
-        await self.take(message)
-
-    async def _take(self, message: MessageReceived) -> None:
-        self.taken.append(message)
+    @property
+    def taken(self) -> list[MessageReceived]:
+        """Return the messages that were told, in order."""
+        return [event for _, event in self.log if isinstance(event, MessageReceived)]
 
     async def _record(self, subscription: Subscription[Event]) -> None:
         async for event in subscription:

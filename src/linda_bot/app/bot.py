@@ -10,8 +10,10 @@ from typing import TextIO
 from linda_bot.app.companions import beside, heard
 from linda_bot.app.engines import Engines
 from linda_bot.app.job import Job
+from linda_bot.app.messages import messages
 from linda_bot.app.supervision import Supervision
 from linda_bot.connection.entries import enter
+from linda_bot.connection.guarding import GuardKeeper
 from linda_bot.connection.incidents import IncidentWatch
 from linda_bot.connection.keeper import BackupKeeper
 from linda_bot.connection.link import Link
@@ -28,11 +30,7 @@ from linda_bot.kernel.signals import process_signals
 from linda_bot.kernel.supervisor import Supervisor, keep_watchdog
 from linda_bot.kernel.surroundings import watch_network, watch_sleep
 from linda_bot.kernel.tasks import spawn_task
-from linda_bot.messaging.builtin import builtin_router
-from linda_bot.messaging.dispatcher import Dispatcher
-from linda_bot.messaging.loading import load_router
-from linda_bot.messaging.router import Router
-from linda_bot.messaging.sending import Sender
+from linda_bot.messaging.loading import load_handlers
 from linda_bot.sessions.backup_process import BackupProcess
 from linda_bot.sessions.book import SessionBook
 from linda_bot.sessions.catalogue import all_backups
@@ -42,8 +40,6 @@ from linda_bot.sessions.paths import SessionPaths
 from linda_bot.sessions.snapshot_job import Job as BackupJob
 from linda_bot.sessions.snapshot_job import Outcome
 from linda_bot.sessions.vault import Vault
-from linda_bot.settings import Settings
-from linda_bot.whatsapp.events import MessageReceived
 
 _INBOX_DEPTH = 2000
 _FINISH_WITHIN_S = 1.0
@@ -58,7 +54,7 @@ async def run_bot(job: Job, show: Callable[[Event], None], log_stream: TextIO | 
     Raises UsageError and SessionHeldError when it cannot begin.
     """
     settings, paths = job.settings, job.paths
-    routers = [load_router(settings.handlers)] if settings.handlers else []
+    loaded = load_handlers(settings.handlers) if settings.handlers else None
     make_private_dir(paths.directory)
     vault = job.open_vault()
     supervisor = Supervisor.from_environment(os.environ)
@@ -75,16 +71,11 @@ async def run_bot(job: Job, show: Callable[[Event], None], log_stream: TextIO | 
         log_lines = closing.enter_context(bus.subscribe(Event, name="event log", depth=_INBOX_DEPTH))
         engines = Engines(job)
 
-        async def take(message: MessageReceived) -> None:
-            await dispatcher.take(message)
-
         session = StoredSession(paths, book, vault, in_sandbox=job.in_sandbox, manners=job.manners)
-        link = Link(job.plan, session, engines.make_client, bus, take)
+        link = Link(job.plan, session, engines.make_client, bus)
         watch = RestoreWatch(paths, bus, link.client)
+        guard = GuardKeeper(bus, session.set_guard, session.look_at_guard, watch.client)
         keeper = _keeper(job, vault, bus)
-        sender = Sender(watch.client, bus)
-        dispatcher = _dispatcher(settings, routers, link, sender, bus)
-        closing.push_async_callback(dispatcher.close)
         supervision = Supervision(supervisor, link)
         closing.push_async_callback(supervision.close)
         await closing.enter_async_context(heard(bus, "supervision", supervision.take))
@@ -100,6 +91,7 @@ async def run_bot(job: Job, show: Callable[[Event], None], log_stream: TextIO | 
             await closing.enter_async_context(beside(name, work))
             for name, work in (
                 ("restore watch", watch.run()),
+                ("guard", guard.run()),
                 ("session marks", session.keep_marking()),
                 ("backups", keeper.run()),
                 ("incidents", IncidentWatch(job.incident_patience, bus).run()),
@@ -111,18 +103,19 @@ async def run_bot(job: Job, show: Callable[[Event], None], log_stream: TextIO | 
                 ("watchdog", keep_watchdog(supervisor, link.responds)),
             )
         ]
+        talk = await closing.enter_async_context(messages(job, loaded, link, guard, bus=bus))
         running = spawn_task(link.run(), name="link")
         closing.push_async_callback(_end, running)
         # The link has begun; what it does not need is imported while the engine connects.
         eventlog = await asyncio.to_thread(importlib.import_module, "linda_bot.eventlog.open")
         await closing.enter_async_context(eventlog.event_log(paths.logs, settings.log, log_lines, log_stream))
-        await _until_the_end(running, companions, stop)
+        await _until_the_end(running, [*companions, *talk.tasks], stop)
         lock.mark_stopping()
         if running.done():
             return running.result()
         asked_at = asyncio.get_running_loop().time()
         link.stop_asked()
-        await dispatcher.finish(within_s=_FINISH_WITHIN_S)  # answers can be sent for as long as the link is up
+        await talk.finish(within_s=_FINISH_WITHIN_S)  # answers can be sent for as long as the link is up
         await _end(running)
         took_s = asyncio.get_running_loop().time() - asked_at
         await keeper.at_the_end(within_s=max(_LAST_BACKUP_BY_S - took_s, 0.0))
@@ -142,16 +135,6 @@ async def _end(running: asyncio.Task[ExitCode]) -> None:
     """Cancel the link and wait until its engine is gone."""
     running.cancel()
     await asyncio.wait({running}, timeout=_STOP_WITHIN_S)
-
-
-def _dispatcher(settings: Settings, routers: list[Router], link: Link, sender: Sender, bus: EventBus) -> Dispatcher:
-    def status() -> str:
-        minutes = int(link.connected_for() // 60)
-        return f"{link.state}, for {minutes} min; {dispatcher.handled} messages handled, {sender.sent} sent"
-
-    builtin = builtin_router(settings.command_prefix, status, lambda: (*routers, builtin))
-    dispatcher = Dispatcher([*routers, builtin], settings.command_prefix, sender.send_text, bus)
-    return dispatcher
 
 
 def _keeper(job: Job, vault: Vault | None, bus: EventBus) -> BackupKeeper:

@@ -24,9 +24,9 @@ async def beside(name: str, work: Coroutine[None, None, None]) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def heard(bus: EventBus, name: str, receive: Callable[[Event], None]) -> AsyncIterator[None]:
-    """Hand every event to a callback; on exit, what is still waiting too."""
-    with bus.subscribe(Event, name=name, depth=_INBOX_DEPTH) as subscription:
+async def heard(bus: EventBus, name: str, receive: Callable[[Event], None], *kinds: type[Event]) -> AsyncIterator[None]:
+    """Hand every event to a callback, or those of some kinds; on exit, what is still waiting too."""
+    with bus.subscribe(kinds or Event, name=name, depth=_INBOX_DEPTH) as subscription:
         listening = spawn_task(listen(subscription, receive), name=name)
         try:
             yield

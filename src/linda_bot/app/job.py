@@ -9,6 +9,9 @@ from linda_bot.connection.circuit import Schedule
 from linda_bot.connection.keeper import Timing
 from linda_bot.connection.plan import Plan
 from linda_bot.connection.policy import Rules
+from linda_bot.messaging import outbox
+from linda_bot.messaging.inbox import Handling
+from linda_bot.messaging.pacing import Pace
 from linda_bot.sessions.logins import Manners
 from linda_bot.sessions.paths import SessionPaths
 from linda_bot.sessions.vault import Vault, open_vault
@@ -29,6 +32,8 @@ class Job(NamedTuple):
     """An engine that was started ahead."""
     can_show_qr: bool = True
     in_sandbox: bool = False
+    reload: bool = False
+    """Whether handlers are loaded anew when their files change."""
 
     @property
     def paths(self) -> SessionPaths:
@@ -64,6 +69,32 @@ class Job(NamedTuple):
             account=self.paths.number,
             pair_phone=settings.link.pair_phone,
             log_level="info" if settings.log.level == "debug" else "warning",
+            mailbox=self.paths.mailbox,
+            most_waiting=settings.inbox.most_waiting,
+            receipts=settings.outbox.receipts,
+        )
+
+    @property
+    def handling(self) -> Handling:
+        """How messages are handled."""
+        inbox, handler = self.settings.inbox, self.settings.handler
+        limits = {"handle": None, "skip": 0.0}
+        limit = limits[inbox.backlog] if isinstance(inbox.backlog, str) else inbox.backlog
+        return Handling(
+            timeout_s=handler.timeout,
+            tries=handler.tries,
+            chats_at_once=handler.chats_at_once,
+            backlog_within_s=limit,
+        )
+
+    @property
+    def manners_of_sending(self) -> outbox.Manners:
+        """How messages are sent."""
+        sending = self.settings.outbox
+        return outbox.Manners(
+            pace=Pace(between=sending.pace, ramp_after=sending.ramp_after, ramp_for=sending.ramp_for),
+            expire_s=sending.expire,
+            repeat_unknown=sending.repeat_unknown,
         )
 
     @property

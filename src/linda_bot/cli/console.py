@@ -10,7 +10,8 @@ from typing import TextIO
 from linda_bot import __version__
 from linda_bot.cli.qr import qr_lines
 from linda_bot.cli.screen import Screen
-from linda_bot.cli.story import BOLD, DIM, GREEN, RED, YELLOW, line_of, span
+from linda_bot.cli.story import line_of
+from linda_bot.cli.story_line import BOLD, DIM, GREEN, RED, YELLOW, span
 from linda_bot.connection.events import (
     LinkGaveUp,
     LinkingCompleted,

@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"linda-bot {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
+    _add_init(commands)
     _add_demo(commands)
     _add_session_commands(commands)
     _add_sandbox(commands)
@@ -68,8 +69,18 @@ def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
     parser.add_argument("--pair-phone", metavar="NUMBER", help="link by a code that is typed on the phone NUMBER")
     parser.add_argument("--qr-file", metavar="FILE.PNG", help="also keep a picture of the valid QR code in this file")
     parser.add_argument("--handlers", metavar="BOT.PY", help="a Python file or module with your `router`")
+    parser.add_argument("--reload", action="store_true", help="load the handlers anew when their files change")
     parser.add_argument("--sandbox", type=Path, metavar="DIR", help="talk to the sandbox that runs in DIR")
     parser.set_defaults(command=_run)
+
+
+def _add_init(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    text = "write the files of a first bot, its test included, and say what to do with them"
+    parser = commands.add_parser("init", help=text, description=text[:1].upper() + text[1:] + ".")
+    parser.add_argument(
+        "directory", type=Path, metavar="DIR", nargs="?", default=Path(), help="where to (default: this directory)"
+    )
+    parser.set_defaults(command=_later("init.init"))
 
 
 def _add_demo(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -97,6 +108,16 @@ def _add_session_commands(commands: "argparse._SubParsersAction[_Parser]") -> No
     doctor.add_argument("--offline", action="store_true", help="do not try to reach WhatsApp")
     reconnect = add("reconnect", "reconnect.reconnect", "have the running bot connect anew now, instead of waiting")
     reconnect.add_argument("--wait", type=float, default=30, metavar="S", help="how long to wait for it (default: 30)")
+    inbox = add("inbox", "mail.inbox", "list the messages that could not be handled, and decide on them")
+    inbox.add_argument("--waiting", action="store_true", help="also those that wait to be handled")
+    inbox.add_argument("--retry", metavar="NUMBER", help="have a message handled again, or `all`")
+    inbox.add_argument("--forget", metavar="NUMBER", help="let go of a message, or of `all`")
+    outbox = add("outbox", "mail.outbox", "list the messages that are not sent, or not for sure, and decide on them")
+    outbox.add_argument("--retry", metavar="NUMBER", help="have a message sent again, or `all`")
+    outbox.add_argument("--drop", metavar="NUMBER", help="delete a message without sending it, or `all`")
+    for mail in (inbox, outbox):
+        mail.add_argument("--show-texts", action="store_true", help="show what is written in them")
+        mail.add_argument("--yes", action="store_true", help="do not ask")
     add("backups", "session.backups", "list the backups of the session")
     backup = add("backup", "session.backup", "make a verified backup now, also while the bot runs")
     backup.add_argument("--new-key", type=Path, metavar="FILE", help="only make a key for encrypted backups")

@@ -49,6 +49,8 @@ async def _run(options: argparse.Namespace, ahead: EngineChoice, stream: TextIO)
         raise UsageError(message)
     settings = load_settings(_overrides(options))
     _check_pair_phone(settings)
+    if options.reload and not settings.handlers:
+        raise UsageError("--reload needs handlers to load: add --handlers my_bot.py")
     picture = QrFile(settings.link.qr_file) if settings.link.qr_file else None
     console = Console(
         stream,
@@ -63,6 +65,7 @@ async def _run(options: argparse.Namespace, ahead: EngineChoice, stream: TextIO)
         engine=ahead.process,
         can_show_qr=not options.no_qr,
         in_sandbox=options.sandbox is not None,
+        reload=options.reload,
     )
     show: Callable[[Event], None] = console.show
     if settings.log.format == "json":

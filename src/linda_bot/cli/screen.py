@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple, TextIO
 
-from linda_bot.cli.story import RESET
+from linda_bot.cli.story_line import RESET
 
 _BLOCKS = "█▀▄"
 _NO_ESCAPES = frozenset({"", "dumb"})

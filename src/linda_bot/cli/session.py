@@ -1,15 +1,20 @@
 """`linda-bot info`, `backups`, `backup`, `restore`, `clear`, `export` and `import`."""
 
 import argparse
+import sqlite3
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
 from linda_bot.cli.output import asked, print_facts, print_json, print_table, say, size_text
-from linda_bot.cli.story import span
+from linda_bot.cli.story_line import span
 from linda_bot.kernel.errors import ExitCode
+from linda_bot.messaging.review import NO_MAIL, reviewing
+from linda_bot.messaging.store import Counts
 from linda_bot.sessions.catalogue import fault_of
 from linda_bot.sessions.device_status import moment
+from linda_bot.sessions.guard import look_at_guard
 from linda_bot.sessions.information import SessionInfo
 from linda_bot.sessions.manager import NoBackupError, Restored, SessionManager
 from linda_bot.sessions.manifest import Backup
@@ -31,11 +36,17 @@ def manager_for(options: argparse.Namespace) -> SessionManager:
 
 def info(options: argparse.Namespace) -> int:
     """Tell what is known of the session; exit code 0 whatever its state is."""
-    found = manager_for(options).get_session_info()
+    manager = manager_for(options)
+    found = manager.get_session_info()
+    with reviewing(manager.paths.mailbox) as review:
+        mail = review.counts() if review else NO_MAIL
+    caught = _caught(manager.paths.store)
     if options.json:
-        print_json(_info_json(found), show_numbers=options.show_numbers)
+        said = {**_info_json(found), "messages": mail._asdict(), "lost_answers_prevented": caught}
+        print_json(said, show_numbers=options.show_numbers)
     else:
-        print_facts(_info_lines(found), show_numbers=options.show_numbers)
+        lines = [*_info_lines(found), ("messages", _mail_line(mail)), ("answers", f"{caught} saved by the guard")]
+        print_facts(lines, show_numbers=options.show_numbers)
     return ExitCode.OK
 
 
@@ -192,6 +203,26 @@ def _info_lines(found: SessionInfo) -> list[tuple[str, str]]:
     if found.sandbox:
         lines.append(("sandbox", "this session belongs to a sandbox, not to WhatsApp"))
     return lines
+
+
+def _mail_line(mail: Counts) -> str:
+    words = {
+        "waiting": "to be handled",
+        "set_aside": "set aside (linda-bot inbox)",
+        "pending": "to be sent",
+        "sending": "being sent",
+        "unknown": "of which nobody knows (linda-bot outbox)",
+        "failed": "not sent (linda-bot outbox)",
+    }
+    return ", ".join(f"{count} {words[name]}" for name, count in mail._asdict().items() if count) or "all done"
+
+
+def _caught(store: Path) -> int:
+    """Return how many answers the guard has saved; 0 where the store cannot be read, which is told elsewhere."""
+    try:
+        return look_at_guard(store).caught if store.is_file() else 0
+    except (sqlite3.Error, UnicodeDecodeError):
+        return 0
 
 
 def _info_json(found: SessionInfo) -> dict[str, object]:

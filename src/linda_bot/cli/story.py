@@ -1,7 +1,7 @@
 """What is said of an event that needs no memory: one line and its style; pure."""
 
-from typing import NamedTuple
-
+from linda_bot.cli.message_story import message_line
+from linda_bot.cli.story_line import DIM, GREEN, RED, YELLOW, Line, sentence, span
 from linda_bot.connection.events import (
     AttemptFailed,
     BackupFailed,
@@ -23,17 +23,7 @@ from linda_bot.connection.lifecycle import Finding, LinkState
 from linda_bot.kernel.alerts import AlertCleared, AlertRaised
 from linda_bot.kernel.events import Event
 from linda_bot.kernel.masking import printable
-from linda_bot.messaging.events import HandlerFailed, SendFailed
 from linda_bot.whatsapp.events import QrRoundEnded
-
-BOLD, DIM, GREEN, YELLOW, RED, RESET = (f"\x1b[{code}m" for code in (1, 2, 32, 33, 31, 0))
-
-
-class Line(NamedTuple):
-    """A line for a person."""
-
-    text: str
-    style: str = ""
 
 
 def line_of(event: Event) -> Line | None:  # noqa: C901, PLR0911, PLR0912 (one case an event)
@@ -91,28 +81,8 @@ def line_of(event: Event) -> Line | None:  # noqa: C901, PLR0911, PLR0912 (one c
             return Line(f"What to do: {advice}.", RED)
         case AlertCleared():
             return Line(f"All is well again after {span(event.after_s)}.", GREEN)
-        case HandlerFailed():
-            return Line(f"The handler {event.handler} failed: {printable(event.error)} (trace in the log)", RED)
-        case SendFailed():
-            return Line(f"An answer was not sent ({event.outcome}): {printable(event.error)}", RED)
         case _:
-            return None
-
-
-def span(seconds: float) -> str:
-    """Say how long something takes, in its largest unit."""
-    seconds = max(seconds, 0)
-    for size, unit, smaller in ((86400, "day", 3600), (3600, "hour", 60), (60, "minute", 1)):
-        if seconds >= size - smaller / 2:  # else 59.8 minutes would be 60
-            count = max(round(seconds / size), 1)
-            return f"{count} {unit}{'s' if count > 1 else ''}"
-    return f"{seconds:.0f} s"
-
-
-def sentence(text: str) -> str:
-    """Make a reason a sentence."""
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+            return message_line(event)
 
 
 def _why_not(state: str) -> str:

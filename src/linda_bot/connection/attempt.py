@@ -43,7 +43,14 @@ from linda_bot.whatsapp.port import ClientError, LinkRequest, WhatsAppClient
 _SILENT_AFTER = 3
 """Keep-alive failures in a row (each takes about 30 s) after which a link counts as silent."""
 
-_SIGNS_OF_LIFE = (Connected, KeepAliveRestored, MessageUndecryptable, OfflineSyncCompleted, OfflineSyncPreviewed)
+_SIGNS_OF_LIFE = (
+    Connected,
+    KeepAliveRestored,
+    MessageReceived,
+    MessageUndecryptable,
+    OfflineSyncCompleted,
+    OfflineSyncPreviewed,
+)
 """What cannot be told without a word from the server; the library's own log lines can."""
 
 _STOP_S = 3.0
@@ -135,10 +142,6 @@ class Attempt:
             self._deadline = asyncio.get_running_loop().time() + drain_s + _STOP_S
             await end_engine(self._client, reading, drain_s=drain_s)
 
-    def heard(self, message: MessageReceived) -> None:
-        """Note that a message came; it may have waited here for long, and says nothing about the link now."""
-        self._keep_alive.heard(age_s=(utc_now() - message.at).total_seconds())
-
     def test_now(self) -> None:
         """Make sure that the link is alive, if it is up."""
         self._keep_alive.test_now()
@@ -185,9 +188,11 @@ class Attempt:
     async def _read(self) -> None:
         async for event in self._client.events():
             if isinstance(event, _SIGNS_OF_LIFE):
-                self._keep_alive.heard()
+                # It may have waited in the pipe while the bot was busy, and says nothing about the link now.
+                self._keep_alive.heard(age_s=(utc_now() - event.at).total_seconds())
             self._tell(event)
-            self._found.put_nowait(event)
+            if not isinstance(event, MessageReceived):
+                self._found.put_nowait(event)
 
     async def _judge(self, event: ClientEvent) -> Ending | None:  # noqa: C901, PLR0911, PLR0912 (one case an event)
         match event:

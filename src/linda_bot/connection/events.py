@@ -219,6 +219,25 @@ class PhoneNotSeen(Event, frozen=True, kw_only=True):
     """Until WhatsApp may unlink this device."""
 
 
+class GuardSet(Event, frozen=True, kw_only=True):
+    """The session's store is guarded against reused counters, so answers are sent at once."""
+
+
+class RollBacksCaught(Event, frozen=True, kw_only=True):
+    """The guard kept counters from going back; each time the next answer would have been lost."""
+
+    count: int
+    """How many since the last time this was told."""
+    total: int
+    """How many in the life of this store."""
+
+
+class GuardWithdrawn(Event, frozen=True, kw_only=True):
+    """The session's store is not guarded; each answer waits until its contact is quiet."""
+
+    because: str
+
+
 class LinkGaveUp(Event, frozen=True, kw_only=True):
     """No retry can help; the process ends."""
 

@@ -2,14 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 
 from linda_bot.connection.attempt import Attempt
 from linda_bot.connection.circuit import after_login, after_wait
 from linda_bot.connection.course import Course
 from linda_bot.connection.events import AttemptFailed, HintTaken, LinkGaveUp, LoginPutOff, RetryScheduled
-from linda_bot.connection.handover import Delivery, Handover
 from linda_bot.connection.lifecycle import Finding, LinkState
 from linda_bot.connection.plan import Plan
 from linda_bot.connection.policy import Ending, GiveUp, Recover, Retry, StartOver, Tally, decide, forgiven
@@ -20,7 +19,6 @@ from linda_bot.connection.session import SessionFiles
 from linda_bot.connection.session_care import SessionCare
 from linda_bot.kernel.bus import EventBus
 from linda_bot.kernel.errors import ExitCode, SessionInaccessibleError
-from linda_bot.whatsapp.events import MessageReceived
 from linda_bot.whatsapp.port import ClientFactory, LinkRequest, WhatsAppClient
 
 _FILES_WITHIN_S = 300.0
@@ -36,7 +34,6 @@ class Link:
         files: SessionFiles,
         make_client: ClientFactory,
         bus: EventBus,
-        take_message: Callable[[MessageReceived], Awaitable[None]],
         *,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -51,12 +48,10 @@ class Link:
         self._tally = Tally()
         self._attempt: Attempt | None = None
         self._client: WhatsAppClient | None = None
-        self._delivery: Delivery | None = None
         self._online = asyncio.Event()
         self._settled = asyncio.Event()
         self._waiting = RetryWait()
         self._busy_until: float | None = None
-        self._handover = Handover(take_message)
         self._has_begun = False
         self._number = ""
 
@@ -144,7 +139,6 @@ class Link:
                 if code is not None:
                     return code
         finally:
-            self._handover.cancel()
             self.stop_asked()
             self._course.move(Finding.STOPPED)
             self._settled.set()
@@ -179,21 +173,20 @@ class Link:
         attempt = self._attempt = Attempt(
             client, self._plan.patience, road, self, self._bus.publish, expected_number=self._plan.account
         )
-        delivery = self._delivery = self._handover.begin(client, attempt.heard)
         self._busy_until = None
         self._has_begun = True
         request = LinkRequest(
-            store=self._files.store, device_name=self._plan.device_name, log_level=self._plan.log_level
+            store=self._files.store,
+            device_name=self._plan.device_name,
+            log_level=self._plan.log_level,
+            mailbox=self._plan.mailbox,
+            most_waiting=self._plan.most_waiting,
+            receipts=self._plan.receipts,
         )
         try:
-            ending = await attempt.run(request)
+            return await attempt.run(request)
         finally:
-            self._attempt = self._client = self._delivery = None
-        if ending.finding is Finding.WRONG_ACCOUNT:
-            delivery.refuse()
-        else:
-            delivery.allow()
-        return ending
+            self._attempt = self._client = None
 
     # What the attempt tells.
 
@@ -208,8 +201,6 @@ class Link:
         self._number = number or self._number
         self._course.move(Finding.CONNECTED)
         self._online.set()
-        if self._delivery is not None:
-            self._delivery.allow()
         if not came_back:  # else a renewal may be under way, whose result this is not
             self._settled.set()
 

@@ -1,5 +1,6 @@
 """The slice of the settings that a link lives by."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 from linda_bot.connection.attempt import Patience
@@ -17,3 +18,7 @@ class Plan(NamedTuple):
     pair_phone: str | None = None
     """The number of a phone that links by typing a code; None for scanning."""
     log_level: str = "warning"
+    mailbox: Path | None = None
+    """Where messages are written down."""
+    most_waiting: int = 100_000
+    receipts: bool = False

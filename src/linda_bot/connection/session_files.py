@@ -15,6 +15,7 @@ from linda_bot.kernel.tasks import spawn_task
 from linda_bot.sessions.book import SessionBook
 from linda_bot.sessions.catalogue import all_backups, retire
 from linda_bot.sessions.device_status import ENDED_BY_A_PERSON
+from linda_bot.sessions.guard import Guard, look_at_guard, set_guard
 from linda_bot.sessions.logins import NO_MANNERS, Manners, note_login
 from linda_bot.sessions.opening import Opening, close_session, keep_up, open_session
 from linda_bot.sessions.paths import SessionPaths
@@ -114,6 +115,15 @@ class StoredSession:
     def proved(self) -> None:
         """Forget which backups were tried."""
         self._tried.clear()
+
+    async def set_guard(self) -> Guard:
+        """Set the guard in the store of an engine that is connected; raises sqlite3.Error."""
+        async with self._moving:
+            return await _to_the_end(lambda: set_guard(self._paths.store))
+
+    async def look_at_guard(self) -> Guard:
+        """Look whether the guard is still there; raises sqlite3.Error."""
+        return await asyncio.to_thread(look_at_guard, self._paths.store)
 
     async def keep_marking(self) -> None:
         """Mark the store every minute in which it was used, until cancelled, so that one that goes back is noticed."""

@@ -11,10 +11,24 @@ from linda_bot.kernel.masking import hide_codes, mask_line, mask_text, printable
 _LONGEST = 2000
 _TEXTS = frozenset({"text"})
 _NAMES = frozenset({"sender_name"})
-_LEFT_OUT = frozenset({"raw"})
+_LEFT_OUT = frozenset(
+    {"raw", "quoted", "media", "place", "contacts", "poll", "mentions", "emoji", "sender_alt", "chat_alt"}
+)
+"""What a message has beside what the log tells of it."""
 
 _LEVELS = {
     "handler_failed": "error",
+    "hook_failed": "error",
+    "message_set_aside": "error",
+    "mailbox_trouble": "error",
+    "handlers_kept": "error",
+    "handler_blocked": "warning",
+    "send_expired": "warning",
+    "message_missing": "warning",
+    "message_repeated": "debug",
+    "receipt_received": "debug",
+    "inbox_blocked": "warning",
+    "guard_withdrawn": "warning",
     "send_failed": "error",
     "link_gave_up": "error",
     "engine_printed": "debug",
@@ -87,6 +101,7 @@ def time_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+_MESSAGE_WORDS = ("message", "handler", "send", "hook", "inbox", "mailbox", "receipt")
 _HEALTH = ("alert_", "milestone_", "ping_")
 _NUMBERS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -97,7 +112,7 @@ def _category(event: Event, level: str) -> str:
     name = log_name(type(event))
     if name.startswith(_HEALTH):
         return "health"
-    if "message" in name or "handler" in name or "send" in name:
+    if any(word in name for word in _MESSAGE_WORDS):
         return "message"
     if (
         "restore" in name
@@ -117,8 +132,9 @@ def _shown(values: dict[str, object], *, mask: bool) -> dict[str, object]:
     for name, value in values.items():
         if name in _LEFT_OUT:
             continue
-        if isinstance(value, msgspec.Struct):
-            shown |= _shown(msgspec.structs.asdict(value), mask=mask)
+        if isinstance(value, msgspec.Struct):  # of a message only what is worth saying
+            said = {field: each for field, each in msgspec.structs.asdict(value).items() if each}
+            shown |= _shown(said, mask=mask)
         else:
             shown["message_id" if name == "id" else name] = _fit(name, value, mask=mask)
     return shown

@@ -17,7 +17,7 @@ _log = logging.getLogger("linda_bot.bus")
 class Subscription(Generic[E]):
     """A bounded, ordered inbox that keeps the newest events when it is full."""
 
-    def __init__(self, kind: type[E], *, name: str, depth: int) -> None:
+    def __init__(self, kind: type[E] | tuple[type[E], ...], *, name: str, depth: int) -> None:
         self.kind = kind
         self.name = name
         self.dropped = 0
@@ -68,8 +68,13 @@ class EventBus:
             subscription.offer(event)
 
     @contextmanager
-    def subscribe(self, kind: type[E], *, name: str, depth: int = 64) -> Iterator[Subscription[E]]:
-        """Open an inbox for this kind of event and those derived from it."""
+    def subscribe(
+        self, kind: type[E] | tuple[type[E], ...], *, name: str, depth: int = 64
+    ) -> Iterator[Subscription[E]]:
+        """Open an inbox for this kind of event, or these kinds, and those derived from it.
+
+        Whoever must not miss an event asks for no others: a flood of them would push it out.
+        """
         subscription = Subscription(kind, name=name, depth=depth)
         self._subscriptions.append(subscription)
         try:

@@ -4,16 +4,17 @@ from linda_bot.kernel.events import Event
 
 
 class MessageHandled(Event, frozen=True, kw_only=True):
-    """A handler has finished with a message."""
+    """A handler has finished with a message; its answers are in the outbox."""
 
     id: str
     chat: str
     handler: str
     duration_ms: int
+    answers: int = 0
 
 
 class MessageIgnored(Event, frozen=True, kw_only=True):
-    """No handler wanted a message, or it came a second time."""
+    """A message was not handled, and will not be."""
 
     id: str
     chat: str
@@ -21,11 +22,38 @@ class MessageIgnored(Event, frozen=True, kw_only=True):
 
 
 class HandlerFailed(Event, frozen=True, kw_only=True):
-    """A handler raised; the others go on."""
+    """A handler raised or took too long; the others go on."""
 
     id: str
     chat: str
     handler: str
+    error: str
+    trace: str
+    again_in_s: float | None = None
+    """When it is tried again; None for no more."""
+
+
+class MessageSetAside(Event, frozen=True, kw_only=True):
+    """A message could not be handled; it is kept for a person to look at, and to have it handled again."""
+
+    id: str
+    chat: str
+    because: str
+
+
+class HandlerBlocked(Event, frozen=True, kw_only=True):
+    """A handler kept the whole bot waiting: it did something slow without `await`."""
+
+    handler: str
+    for_s: float
+    where: str
+    """The line of code that it stood in."""
+
+
+class HookFailed(Event, frozen=True, kw_only=True):
+    """A hook of the author's raised; the bot goes on."""
+
+    hook: str
     error: str
     trace: str
 
@@ -35,13 +63,54 @@ class MessageSent(Event, frozen=True, kw_only=True):
 
     id: str
     chat: str
+    key: int
+    """Its number in the outbox."""
     duration_ms: int
+    joined: int = 1
+    """How many answers were sent as this one message."""
 
 
 class SendFailed(Event, frozen=True, kw_only=True):
     """A message of ours was not taken, or nobody knows."""
 
     chat: str
+    key: int
     outcome: str
     """`failed`: it was not sent; `unknown`: it may have arrived and is not repeated."""
+    error: str
+
+
+class SendExpired(Event, frozen=True, kw_only=True):
+    """Messages of ours waited too long and are not sent any more."""
+
+    chat: str
+    count: int
+    after_s: float
+
+
+class MailboxTrouble(Event, frozen=True, kw_only=True):
+    """The file in which messages are kept cannot be used for now, or was damaged."""
+
+    because: str
+
+
+class MessageMissing(Event, frozen=True, kw_only=True):
+    """A message that could not be decrypted has not come again: it is lost, or its sender is offline for long."""
+
+    id: str
+    chat: str
+    sender: str
+    after_s: float
+
+
+class HandlersReloaded(Event, frozen=True, kw_only=True):
+    """The author's handlers have changed and were loaded anew; the link stays."""
+
+    source: str
+
+
+class HandlersKept(Event, frozen=True, kw_only=True):
+    """The author's handlers have changed and cannot be loaded; the old ones go on."""
+
+    source: str
     error: str

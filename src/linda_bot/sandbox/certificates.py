@@ -1,4 +1,4 @@
-"""The two chains of trust: Noise certificates under the sandbox's own root, and TLS for web.whatsapp.com."""
+"""The two chains of trust: Noise certificates under the sandbox's own root, and TLS for WhatsApp's hosts."""
 
 import ssl
 import time
@@ -8,7 +8,7 @@ import trustme
 
 from linda_bot.kernel.files import write_atomic
 from linda_bot.sandbox.keys import KeyPair
-from linda_bot.sandbox.library import HOST, protobufs
+from linda_bot.sandbox.library import HOST, MEDIA_HOST, protobufs
 
 _DAY_S = 86400
 _YEAR_S = 365 * _DAY_S
@@ -30,7 +30,7 @@ def noise_chain(root: KeyPair, intermediate: KeyPair, static: KeyPair) -> bytes:
 
 
 def tls_context(ca_file: Path) -> ssl.SSLContext:
-    """Return a context that speaks for WhatsApp's host to clients that trust `ca_file`.
+    """Return a context that speaks for WhatsApp's hosts to clients that trust `ca_file`.
 
     The authority is made on first use and kept, so that a client that still runs trusts the next server as well.
     """
@@ -45,11 +45,11 @@ def tls_context(ca_file: Path) -> ssl.SSLContext:
 
 
 def false_tls_context() -> ssl.SSLContext:
-    """Return a context that speaks for WhatsApp's host with an authority of its own, which nobody trusts."""
+    """Return a context that speaks for WhatsApp's hosts with an authority of its own, which nobody trusts."""
     return _context_of(trustme.CA())
 
 
 def _context_of(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(HOST).configure_cert(context)
+    authority.issue_cert(HOST, MEDIA_HOST).configure_cert(context)
     return context

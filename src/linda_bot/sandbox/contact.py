@@ -9,7 +9,16 @@ from linda_bot.kernel.errors import LindaError
 from linda_bot.kernel.files import make_private_dir
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.whatsapp.adapter import EngineClient
-from linda_bot.whatsapp.events import Connected, ConnectEnded, EngineExited, EnginePrinted, IncomingMessage, QrIssued
+from linda_bot.whatsapp.content import AnyContent, Text
+from linda_bot.whatsapp.events import (
+    Connected,
+    ConnectEnded,
+    EngineExited,
+    EnginePrinted,
+    IncomingMessage,
+    MessageReceived,
+    QrIssued,
+)
 from linda_bot.whatsapp.port import ClientError, LinkRequest, SentMessage
 
 _LINK_WITHIN_S = 30
@@ -42,7 +51,6 @@ class Contact:
         make_private_dir(self._directory)
         self._tasks = [
             spawn_task(self._follow(scan), name=f"contact {self.number}"),
-            spawn_task(self._receive(), name=f"inbox of {self.number}"),
         ]
         try:
             await self._client.start(
@@ -71,9 +79,14 @@ class Contact:
         """End its engine at once, as a crash would."""
         self._client.kill()
 
-    async def send(self, number: str, text: str) -> SentMessage:
+    async def send(self, number: str, what: str | AnyContent) -> SentMessage:
         """Write to a phone number."""
-        return await self._client.send_text(f"{number}@s.whatsapp.net", text)
+        content = Text(text=what) if isinstance(what, str) else what
+        return await self._client.send(f"{number}@s.whatsapp.net", content)
+
+    async def download(self, message: IncomingMessage, to: Path) -> None:
+        """Write the file of a message that it got; raises ClientError."""
+        await self._client.download(message.raw, to)
 
     async def next_message(self, *, within_s: float = 10) -> IncomingMessage:
         """Return the next message that arrives, or that has arrived; raises TimeoutError."""
@@ -89,16 +102,13 @@ class Contact:
         """Return what has arrived and was not asked for yet."""
         return [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
 
-    async def _receive(self) -> None:
-        async for event in self._client.messages():
-            if not event.message.from_me:
-                self._inbox.put_nowait(event.message)
-
     async def _follow(self, scan: Callable[[str], Awaitable[None]]) -> None:
         async for event in self._client.events():
             match event:
                 case QrIssued(number=1, code=code):
                     await self._link(scan, code)
+                case MessageReceived(message=message) if not message.from_me:
+                    self._inbox.put_nowait(message)
                 case Connected():
                     self.online = True
                     self._settled.set()

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from linda_bot.kernel.errors import UsageError
-from linda_bot.sandbox.library import HOST, replace_root_key
+from linda_bot.sandbox.library import HOST, MEDIA_HOST, replace_root_key
 
 ROOT_VARIABLE = "LINDA_SANDBOX_ROOT"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -41,7 +41,7 @@ def _stays_on_this_machine(environment: Mapping[str, str]) -> bool:
     return (
         bool(proxies)
         and all(urlsplit(proxy).hostname in _LOOPBACK for proxy in proxies)
-        and not any(HOST.endswith(entry) for entry in direct)
+        and not any(host.endswith(entry) for entry in direct for host in (HOST, MEDIA_HOST))
     )
 
 

@@ -1,4 +1,4 @@
-"""The way in: HTTP CONNECT as a proxy would take it, then TLS, then a WebSocket; on 127.0.0.1 only."""
+"""The way in: HTTP CONNECT as a proxy would take it, then TLS, then a WebSocket or files; on 127.0.0.1 only."""
 
 import asyncio
 import ssl
@@ -7,23 +7,29 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from linda_bot.kernel.tasks import spawn_task
-from linda_bot.sandbox.library import HOST
+from linda_bot.sandbox.library import HOST, MEDIA_HOST
 
 LOOPBACK = "127.0.0.1"
 _PATH = "/ws/chat"
-_TARGET = f"{HOST}:443"
+_TARGETS = (f"{HOST}:443", f"{MEDIA_HOST}:443")
 _LONGEST_HEAD = 8192
 _LONGEST_MESSAGE = 64 * 1024 * 1024
 _TLS_WITHIN_S = 10
 
 Serve = Callable[[web.WebSocketResponse], Awaitable[None]]
+Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+async def _nothing_here(_: web.BaseRequest) -> web.StreamResponse:
+    return web.Response(status=404)
 
 
 class Front:
-    """Listens, and hands every WebSocket to `serve`; can be told to misbehave."""
+    """Listens, hands every WebSocket to `serve` and has what concerns files answered; can be told to misbehave."""
 
-    def __init__(self, context: ssl.SSLContext, serve: Serve) -> None:
+    def __init__(self, context: ssl.SSLContext, serve: Serve, answer_media: Answer = _nothing_here) -> None:
         self._serve = serve
+        self._answer_media = answer_media
         self._server: asyncio.Server | None = None
         self._web = web.Server(self._on_request, access_log=None)
         self._tunnels: set[_Tunnel] = set()
@@ -72,6 +78,8 @@ class Front:
         return self._web()
 
     async def _on_request(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.host == MEDIA_HOST:
+            return await self._answer_media(request)
         if request.path != _PATH:
             return web.Response(status=404)
         socket = web.WebSocketResponse(compress=False, max_msg_size=_LONGEST_MESSAGE)
@@ -110,7 +118,7 @@ class _Tunnel(asyncio.Protocol):
         if b"\r\n\r\n" not in self._head:
             return
         method, target, *_ = [*self._head.split(b"\r\n", 1)[0].decode("latin-1").split(" "), "", ""]
-        if self._front.refuse or (method, target) != ("CONNECT", _TARGET):
+        if self._front.refuse or method != "CONNECT" or target not in _TARGETS:
             status = b"502 Bad Gateway" if self._front.refuse else b"403 Forbidden"
             self._transport.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             self._transport.close()

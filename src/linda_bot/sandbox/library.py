@@ -18,6 +18,9 @@ from linda_bot.kernel.errors import UsageError
 HOST = "web.whatsapp.com"
 """What the client library dials."""
 
+MEDIA_HOST = "mmg.whatsapp.net"
+"""Where our server sends it for files; it dials what it is told, without asking twice."""
+
 ROOT_KEY = bytes.fromhex("142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b")
 """The public key that whatsmeow trusts (whatsmeow handshake.go, WACertPubKey)."""
 

@@ -120,6 +120,8 @@ async def _deliver(
         "t": _now(),
         "notify": session.account.name,
     }
+    if node.text("edit"):
+        attrs["edit"] = node.text("edit")
     if own:
         attrs["recipient"] = node.jid("to")
     elif device.server == LID_SERVER:

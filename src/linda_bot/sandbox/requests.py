@@ -1,4 +1,4 @@
-"""What a client asks, and what the server answers (whatsmeow request.go, prekeys.go, user.go)."""
+"""What a client asks, and what the server answers (whatsmeow request.go, prekeys.go, user.go, mediaconn.go)."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -125,6 +125,10 @@ async def _list_groups(session: "Session", request: Node) -> None:
     await session.reply(request, Node("groups", content=[]))
 
 
+async def _show_media_host(session: "Session", request: Node) -> None:
+    await session.reply(request, session.server.media.connection())
+
+
 async def _no_picture(session: "Session", request: Node) -> None:
     await session.refuse(request, 404, "item-not-found")
 
@@ -157,6 +161,7 @@ _ANSWERS: dict[tuple[str, str, str], Answer] = {
     ("blocklist", "get", "*"): _list_blocked,
     ("w:g2", "get", "*"): _list_groups,
     ("w:profile:picture", "get", "*"): _no_picture,
+    ("w:m", "set", "media_conn"): _show_media_host,
     ("md", "set", "remove-companion-device"): _unlink,
     ("md", "set", pairing_code.STANZA): pairing_code.answer,
 }

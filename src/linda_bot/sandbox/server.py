@@ -22,6 +22,7 @@ from linda_bot.sandbox.contact import Contact
 from linda_bot.sandbox.front import LOOPBACK, Front
 from linda_bot.sandbox.keys import KeyPair
 from linda_bot.sandbox.lasting import LastingFaults
+from linda_bot.sandbox.media import Media
 from linda_bot.sandbox.nodes import Codec
 from linda_bot.sandbox.pairing_code import CodeRequest
 from linda_bot.sandbox.phone import Phone
@@ -81,7 +82,8 @@ class Sandbox:
         self._false_noise_chain = noise_chain(KeyPair.new(), intermediate, self.static_key)
         self._ca_file = self.directory / "ca.pem"
         self._tls, self._false_tls = tls_context(self._ca_file), false_tls_context()
-        self.front = Front(self._tls, self._serve)
+        self.media = Media(self.directory / "media", self.static_key.private, self.note)
+        self.front = Front(self._tls, self._serve, self.media.answer)
         self.front.pick_context = lambda: self._false_tls if self.armed.false_tls.take() else self._tls
         closing.push_async_callback(self.front.close)
         closing.push_async_callback(self.lasting.clear)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from linda_bot.sessions.aftercare import begin_aftercare
+from linda_bot.sessions.guard import take_guard_away
 from linda_bot.sessions.obstacles import clear_the_way
 from linda_bot.sessions.paths import SessionPaths
 from linda_bot.sessions.ratchets import strip_ratchets
@@ -92,7 +93,9 @@ def _cure(paths: SessionPaths, identity: Identity, mark: RunMark, *, because: st
         begin_aftercare(paths.aftercare, because=because, now=datetime.now(UTC))
         strip_ratchets(paths.store, identity)
     generation = max(present, mark.generation) + 1
-    set_generation(paths.store, generation)  # before the mark: a death in between must not look like a way back
+    set_generation(
+        paths.store, generation, also=take_guard_away
+    )  # before the mark: a death in between must not look like a way back
     _save(paths, RunMark(boot_id=this_boot, running=True, generation=generation))
     return because
 

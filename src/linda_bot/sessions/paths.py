@@ -85,6 +85,16 @@ class SessionPaths(NamedTuple):
         return self.data_dir / "session-state.json"
 
     @property
+    def mailbox(self) -> Path:
+        """What was received and what is to be sent; it outlives the session that a person clears."""
+        return self.data_dir / "messages" / f"messages-{self.account}.db"
+
+    @property
+    def attachments(self) -> Path:
+        """The files that are to be sent."""
+        return self.data_dir / "messages" / f"files-{self.account}"
+
+    @property
     def logs(self) -> Path:
         """Where the event log is."""
         return self.data_dir / "logs"

@@ -9,6 +9,7 @@ import contextlib
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -81,10 +82,15 @@ def generation_in(database: sqlite3.Connection) -> int:
     return number if isinstance(number, int) and 0 <= number <= _LARGEST else 0
 
 
-def set_generation(store: Path, generation: int) -> None:
-    """Write the number into a store, and seal its device, also while an engine has it open; raises sqlite3.Error."""
+def set_generation(store: Path, generation: int, *, also: Callable[[sqlite3.Connection], None] | None = None) -> None:
+    """Write the number into a store, and seal its device, also while an engine has it open; raises sqlite3.Error.
+
+    `also` is done in the same transaction.
+    """
     with opened(store, "rw", busy_s=_BUSY_S) as database, database:
         database.execute(_TABLE)
+        if also is not None:
+            also(database)
         database.execute(_WRITE, (generation,))
         seal_device(database)
 

@@ -100,7 +100,7 @@ def forget_seal(store: Path) -> None:
     """Have a store be fit for another linking; only while no engine has it open. Raises sqlite3.Error."""
     with opened(store, "rw") as database, database:
         if database.execute(_TABLES, ("linda_bot",)).fetchone()[0]:
-            database.execute("DELETE FROM linda_bot WHERE name = 'device'")
+            database.execute("DELETE FROM linda_bot WHERE name IN ('device', 'guard_caught')")
 
 
 def has_device(store: Path) -> bool:

@@ -22,7 +22,6 @@ from linda_bot.whatsapp.events import (
     EngineStarted,
     KeepAliveTimedOut,
     LoggedOut,
-    MessageReceived,
     QrIssued,
     QrRoundEnded,
     StreamReplaced,
@@ -287,31 +286,6 @@ async def test_messages_reach_their_taker() -> None:
         await asyncio.sleep(1)
 
     assert ["first", "second"] == [event.message.text for event in world.taken]
-
-
-async def test_a_slow_taker_does_not_hold_up_the_link() -> None:
-    """Messages of a dead engine are handed over before those of the next one, which is up meanwhile."""
-    world = LinkWorld()
-    room = asyncio.Event()
-    taken: list[str] = []
-
-    async def take(message: MessageReceived) -> None:
-        await room.wait()  # as handlers do that wait for the link
-        taken.append(message.message.text)
-
-    world.take = take
-    async with world.running():
-        await world.until(LinkState.CONNECTED)
-        for text in ("one", "two"):
-            world.whatsapp.say(text)
-        world.whatsapp.running[0].kill()
-        await asyncio.sleep(0.2)
-        await world.until(LinkState.CONNECTED, within_s=5)
-        world.whatsapp.say("three")
-        room.set()
-        await asyncio.sleep(1)
-
-    assert ["one", "two", "three"] == taken
 
 
 async def test_a_full_disk_in_the_middle_is_waited_out() -> None:

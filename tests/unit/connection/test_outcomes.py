@@ -7,6 +7,7 @@ import pytest
 from linda_bot.connection.events import AttemptFailed, HintTaken, RestoreStarted, RetryScheduled
 from linda_bot.connection.lifecycle import LinkState
 from linda_bot.kernel.errors import ExitCode, SessionInaccessibleError
+from linda_bot.whatsapp.content import Text
 from linda_bot.whatsapp.events import (
     Connected,
     ConnectEnded,
@@ -137,7 +138,7 @@ async def test_a_stop_during_a_renewal_ends_the_old_engine() -> None:
     async with LinkWorld().running() as world:
         await world.until(LinkState.CONNECTED)
         world.whatsapp.send_takes_s = 1000.0
-        sending = asyncio.create_task(world.whatsapp.running[0].send_text("c", "t"))
+        sending = asyncio.create_task(world.whatsapp.running[0].send("c", Text(text="t")))
         await asyncio.sleep(1)
         world.link.renew("the daily refresh")
         await asyncio.sleep(1)
@@ -185,20 +186,6 @@ async def test_a_bug_beside_the_attempt_ends_it_aloud() -> None:
     with pytest.raises(ZeroDivisionError):
         await asyncio.wait_for(world.link.run(), 100)
     assert not world.whatsapp.running
-
-
-async def test_a_message_that_is_not_taken_holds_up_no_other() -> None:
-    """A fault in whoever takes them is logged; the bot does not go deaf."""
-    world = LinkWorld()
-    take, world.take = world.take, None  # type: ignore[assignment]
-    async with world.running():
-        await world.until(LinkState.CONNECTED)
-        world.whatsapp.say("one")
-        await asyncio.sleep(1)
-        world.take = take
-        world.whatsapp.say("two")
-        await asyncio.sleep(1)
-    assert [event.message.text for event in world.taken] == ["two"]
 
 
 @pytest.mark.parametrize("can_show_qr", [True, False])

@@ -1,59 +1,14 @@
-"""A new engine in good order: nothing that comes or goes meanwhile is lost, doubled or out of order."""
+"""A new engine in good order: what is being sent is confirmed first, and nobody gets the old one."""
 
 import asyncio
 
 import pytest
 
 from linda_bot.connection.lifecycle import LinkState
-from linda_bot.kernel.bus import EventBus
-from linda_bot.messaging.sending import Sender
-from linda_bot.whatsapp.events import MessageReceived
+from linda_bot.whatsapp.content import Text
 from tests.support.link_world import LinkWorld
 
 pytestmark = pytest.mark.looptime
-
-FRIENDS = [f"49151000000{number}@s.whatsapp.net" for number in range(3)]
-
-
-@pytest.mark.parametrize("send_takes_s", [0.0, 0.3, 4.0])
-async def test_a_busy_link_is_renewed_again_and_again(send_takes_s: float) -> None:
-    """An echo bot under six renewals: each message is taken and answered once, in order per chat."""
-    world = LinkWorld()
-    world.whatsapp.send_takes_s = send_takes_s
-    sender = Sender(world.link.client, EventBus())
-    answers: dict[str, asyncio.Queue[str]] = {}
-    workers: list[asyncio.Task[None]] = []
-
-    async def answer(chat: str) -> None:
-        while True:
-            await sender.send_text(chat, await answers[chat].get())
-
-    async def take(event: MessageReceived) -> None:
-        message = event.message
-        if message.chat not in answers:
-            answers[message.chat] = asyncio.Queue()
-            workers.append(asyncio.create_task(answer(message.chat)))
-        answers[message.chat].put_nowait(message.text)
-
-    world.take = take
-    said: dict[str, list[str]] = {friend: [] for friend in FRIENDS}
-    async with world.running():
-        await world.until(LinkState.CONNECTED)
-        for number in range(60):
-            for friend in FRIENDS:
-                said[friend].append(str(number))
-                world.whatsapp.say(str(number), sender=friend)
-            await asyncio.sleep(0.7)
-            if number % 10 == 5:
-                world.link.renew("the daily refresh")
-        await asyncio.sleep(300)
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
-
-    assert len(world.whatsapp.clients) == 7
-    for friend in FRIENDS:
-        assert [text for chat, text in world.whatsapp.heard if chat == friend] == said[friend]
 
 
 async def test_what_is_being_sent_is_confirmed_before_the_old_engine_ends() -> None:
@@ -62,7 +17,7 @@ async def test_what_is_being_sent_is_confirmed_before_the_old_engine_ends() -> N
         await world.until(LinkState.CONNECTED)
         (old,) = world.whatsapp.running
         world.whatsapp.send_takes_s = 6.0
-        sending = asyncio.create_task(old.send_text("c", "t"))
+        sending = asyncio.create_task(old.send("c", Text(text="t")))
         await asyncio.sleep(1)
         begun_at = asyncio.get_running_loop().time()
         world.link.hint("asked", insist=True)
@@ -70,7 +25,7 @@ async def test_what_is_being_sent_is_confirmed_before_the_old_engine_ends() -> N
         assert asyncio.get_running_loop().time() - begun_at == pytest.approx(5, abs=0.1)
         assert (await sending).id
         world.whatsapp.send_takes_s = 1000.0
-        hanging = asyncio.create_task(world.whatsapp.running[0].send_text("c", "t"))
+        hanging = asyncio.create_task(world.whatsapp.running[0].send("c", Text(text="t")))
         await asyncio.sleep(1)
         begun_at = asyncio.get_running_loop().time()
         world.link.hint("asked", insist=True)
@@ -86,7 +41,7 @@ async def test_a_link_whose_line_is_lost_is_renewed_without_a_wait() -> None:
         await world.until(LinkState.CONNECTED)
         (old,) = world.whatsapp.running
         world.whatsapp.send_takes_s = 1000.0
-        hanging = asyncio.create_task(old.send_text("c", "t"))
+        hanging = asyncio.create_task(old.send("c", Text(text="t")))
         await asyncio.sleep(1)
         old.lose_line()
         await world.until(LinkState.TRANSIENT_DISCONNECT)

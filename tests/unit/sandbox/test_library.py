@@ -46,6 +46,8 @@ def test_every_place_is_found() -> None:
         {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "*"},
         {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "localhost,web.whatsapp.com:443"},
         {"HTTPS_PROXY": "http://127.0.0.1:1", "no_proxy": "localhost, .whatsapp.com"},
+        {"HTTPS_PROXY": "http://127.0.0.1:1", "no_proxy": "mmg.whatsapp.net"},
+        {"HTTPS_PROXY": "http://127.0.0.1:1", "no_proxy": "whatsapp.net"},
         {"HTTP_PROXY": "http://127.0.0.1:1"},
     ],
 )

@@ -1,0 +1,145 @@
+"""`linda-bot inbox` and `linda-bot outbox`: the messages that need a person."""
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from linda_bot.cli.output import asked, print_json, print_table, say
+from linda_bot.cli.story_line import span
+from linda_bot.kernel.errors import ExitCode, UsageError
+from linda_bot.kernel.masking import mask_text
+from linda_bot.messaging.review import Received, Review, ToSend, reviewing
+from linda_bot.sessions.paths import SessionPaths
+from linda_bot.settings import load_settings
+from linda_bot.whatsapp.mailbox import Inbound, Outbound
+
+_LONGEST_TEXT = 60
+_ALL = "all"
+
+
+def inbox(options: argparse.Namespace) -> int:
+    """List the messages that were set aside, or decide on them."""
+    with reviewing(_mailbox(options)) as review:
+        found = review.received(waiting=options.waiting) if review else []
+        aside = [each.key for each in found if each.state is Inbound.SET_ASIDE]
+        if options.retry:
+            return _decide(review, options.retry, aside, "will be handled again", Review.handle_again)
+        if options.forget:
+            keys = _chosen(options.forget, aside)
+            if not asked(f"Forget {_messages(len(keys))} for good?", yes=options.yes):
+                return ExitCode.USAGE
+            return _decide(review, options.forget, aside, "forgotten", Review.forget)
+    if options.json:
+        print_json([_received_json(each, options) for each in found], show_numbers=options.show_numbers)
+    elif not found:
+        say("No message needs you: none was set aside.")
+    else:
+        rows = [
+            (
+                str(each.key),
+                each.state.name.lower().replace("_", " "),
+                each.sender,
+                _age(each.received_at),
+                each.kind,
+                _preview(each.text, options),
+                each.error,
+            )
+            for each in found
+        ]
+        heads = ("number", "state", "from", "came", "kind", "text", "because")
+        print_table(heads, rows, show_numbers=options.show_numbers)
+        say("Have one handled again: linda-bot inbox --retry NUMBER (or all); let go of it: --forget NUMBER.")
+    return ExitCode.OK
+
+
+def outbox(options: argparse.Namespace) -> int:
+    """List the messages that are not sent, or not for sure, or decide on them."""
+    with reviewing(_mailbox(options)) as review:
+        found = review.to_send() if review else []
+        if options.retry:
+            again = [each.key for each in found if each.state in (Outbound.UNKNOWN, Outbound.FAILED)]
+            return _decide(review, options.retry, again, "will be sent again", Review.send_again)
+        if options.drop:
+            still = [each.key for each in found if each.state is not Outbound.SENDING]
+            keys = _chosen(options.drop, still)
+            if not asked(f"Delete {_messages(len(keys))} for good, without sending?", yes=options.yes):
+                return ExitCode.USAGE
+            return _decide(review, options.drop, still, "deleted", Review.drop)
+    if options.json:
+        print_json([_to_send_json(each, options) for each in found], show_numbers=options.show_numbers)
+    elif not found:
+        say("Everything was sent.")
+    else:
+        rows = [
+            (
+                str(each.key),
+                each.state.name.lower(),
+                each.chat,
+                _age(each.created_at),
+                each.kind,
+                _preview(each.text, options),
+                each.error,
+            )
+            for each in found
+        ]
+        heads = ("number", "state", "to", "written", "kind", "text", "because")
+        print_table(heads, rows, show_numbers=options.show_numbers)
+        if any(each.state is Outbound.UNKNOWN for each in found):
+            say("Unknown: it may have arrived; sending it again may send it twice.")
+        say("Send one again: linda-bot outbox --retry NUMBER (or all); delete it: --drop NUMBER.")
+    return ExitCode.OK
+
+
+def _decide(
+    review: Review | None,
+    choice: str,
+    possible: Sequence[int],
+    what: str,
+    change: Callable[[Review, Sequence[int]], int],
+) -> int:
+    keys = _chosen(choice, possible)
+    count = change(review, keys) if review else 0
+    say(f"{_messages(count)} {what}.")
+    return ExitCode.OK
+
+
+def _chosen(choice: str, possible: Sequence[int]) -> Sequence[int]:
+    """Return the numbers that a person means; raises UsageError for one that is not there."""
+    if choice == _ALL:
+        return possible
+    if not choice.isdecimal() or int(choice) not in possible:
+        listed = ", ".join(map(str, possible[:5])) or "none"
+        raise UsageError(f"there is no such message {choice[:20]!r} to decide on; there is: {listed}")
+    return [int(choice)]
+
+
+def _mailbox(options: argparse.Namespace) -> Path:
+    settings = load_settings({"data_dir": options.data_dir, "account": options.account})
+    return SessionPaths(settings.data_dir.absolute(), settings.account).mailbox
+
+
+def _messages(count: int) -> str:
+    return "1 message" if count == 1 else f"{count} messages"
+
+
+def _age(moment: float) -> str:
+    return f"{span(time.time() - moment)} ago"
+
+
+def _preview(text: str, options: argparse.Namespace) -> str:
+    if not options.show_texts:
+        return mask_text(text) if text else ""
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
+
+
+def _received_json(found: Received, options: argparse.Namespace) -> dict[str, object]:
+    return {**found._asdict(), "state": found.state.name.lower(), "text": _text(found.text, options)}
+
+
+def _to_send_json(found: ToSend, options: argparse.Namespace) -> dict[str, object]:
+    return {**found._asdict(), "state": found.state.name.lower(), "text": _text(found.text, options)}
+
+
+def _text(text: str, options: argparse.Namespace) -> str:
+    return text if options.show_texts else mask_text(text) if text else ""
