@@ -67,7 +67,7 @@ class FakeWhatsApp:
         self.pairings = 0
         self.clients: list[FakeClient] = []
         self.on_step: Callable[[FakeClient, str], None] = lambda _client, _step: None
-        """Called by an engine between the steps of sending: asked, begun, sent, noted."""
+        """Called by an engine between the steps of sending (asked, begun, sent, noted) and of taking in (written)."""
         self._ids = itertools.count(1)
 
     def make_client(self) -> "FakeClient":
@@ -253,7 +253,10 @@ class FakeClient:
     def deliver(self) -> None:
         """Hand over what waits."""
         while self._online and not self.mute and self._whatsapp.waiting:
-            self.tell(self._written_down(self._whatsapp.waiting.pop(0)))
+            event = self._written_down(self._whatsapp.waiting.pop(0))
+            if self._gone.is_set():  # it was killed just now
+                return
+            self.tell(event)
 
     def _written_down(self, message: IncomingMessage) -> ClientEvent:
         assert self._request is not None
@@ -263,6 +266,7 @@ class FakeClient:
             self._intake = Intake(self._request.mailbox, most_waiting=self._request.most_waiting)
         owner = self._whatsapp.linked.get(self._request.store, "")
         seq, conversation = self._intake.take_in(owner, message)
+        self._whatsapp.on_step(self, "written")
         if not seq:
             return MessageRepeated(id=message.id, chat=message.chat)
         told = msgspec.structs.replace(message, raw=b"")

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from linda_bot.kernel.bus import EventBus
-from linda_bot.messaging.confirmations import Confirmations
-from linda_bot.messaging.events import MessageSent, SendExpired, SendFailed
 from linda_bot.messaging.joining import join
 from linda_bot.messaging.pacing import Pace, hold_s, pause_s
 from linda_bot.messaging.store import Draft, Outcome, Parcel, Store
 from linda_bot.messaging.turns import Turns
+from linda_bot.messaging.verdicts import Verdicts
 from linda_bot.whatsapp.content import AnyContent, File
 from linda_bot.whatsapp.mailbox import Outbound
 from linda_bot.whatsapp.port import ClientError, NoAnswerError, NotSentError, WhatsAppClient
@@ -27,7 +26,6 @@ _AFTER_A_REFUSAL_S = 0.25
 _LOOK_EVERY_S = 5.0
 """How often the disk is looked at for what came without a word, from another process or too late."""
 _REMEMBERED_CHATS = 5000
-_ENDED = "the engine ended while it was being sent"
 
 
 class Manners(NamedTuple):
@@ -38,17 +36,6 @@ class Manners(NamedTuple):
     """After how long a message is not sent any more; 0 for never."""
     repeat_unknown: bool = False
     """Whether what may have arrived is sent once more."""
-
-
-class _Sending:
-    """A message that the client has, and the rows of the outbox that it is made of."""
-
-    def __init__(self, chat: str, keys: Sequence[int]) -> None:
-        self.chat = chat
-        self.keys = tuple(keys)
-        self.began_at = asyncio.get_running_loop().time()
-        self.is_told = False
-        """Whether it was told what became of it."""
 
 
 class Outbox:
@@ -66,7 +53,6 @@ class Outbox:
     ) -> None:
         self._store = store
         self._client = client
-        self._bus = bus
         self._manners = manners
         self._is_guarded = is_guarded
         self._chance = chance
@@ -75,12 +61,7 @@ class Outbox:
         self._turns = Turns()
         self._loaded: dict[str, deque[Parcel]] = {}
         self._heard: OrderedDict[str, float] = OrderedDict()
-        self._confirmations = Confirmations(store)
-        self._current: _Sending | None = None
-        self._doubtful: list[_Sending] = []
-        """What was not answered in time by an engine that lives: it may still write down what became of it."""
-        self._judging = asyncio.Lock()
-        """Held from looking at what became of messages until that is told: else two might tell it."""
+        self._verdicts = Verdicts(store, bus, repeat_unknown=manners.repeat_unknown)
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         """Whether nothing is to be sent, as far as is known."""
@@ -92,7 +73,11 @@ class Outbox:
         self._outage_s = 0.0
         """For how long nothing could be sent before the link came up."""
         self._up_since = 0.0
-        self.sent = 0
+
+    @property
+    def sent(self) -> int:
+        """How many messages were sent."""
+        return self._verdicts.sent
 
     async def put(self, drafts: Sequence[Draft]) -> list[int]:
         """Keep messages, to be sent as soon as it may be; return their keys."""
@@ -110,7 +95,7 @@ class Outbox:
 
     async def confirmed(self, key: int) -> str:
         """Wait until a message was sent and return its id at WhatsApp; raises SendError."""
-        return await self._confirmations.of(key)
+        return await self._verdicts.confirmed(key)
 
     # What happens to the link.
 
@@ -161,13 +146,7 @@ class Outbox:
         while True:
             await self._engine_gone.wait()
             self._engine_gone.clear()
-            async with self._judging:
-                for key, chat in await self._store.settle(repeat=self._manners.repeat_unknown):
-                    sending = self._sending_of(key)
-                    if sending is None:  # of the run before
-                        self._fail([key], chat, "unknown", _ENDED)
-                    elif not sending.is_told:
-                        self._tell(sending, Outcome(Outbound.UNKNOWN, error=_ENDED))
+            await self._verdicts.settle()
             if not self._engine_gone.is_set():
                 self._settled.set()
             self._looked_at = -math.inf  # with what is to be repeated, and what it has ended without a word
@@ -193,19 +172,7 @@ class Outbox:
         """Look at the disk for what nobody has told of."""
         self._looked_at = asyncio.get_running_loop().time()
         self.wake(await self._store.chats(owner))
-        async with self._judging:
-            doubtful = [sending.keys[0] for sending in self._doubtful]
-            outcomes = await self._store.outcomes({*self._confirmations.keys, *doubtful})
-            for sending in self._doubtful:
-                if not sending.is_told:
-                    self._tell(sending, outcomes[sending.keys[0]])
-            self._doubtful = [each for each in self._doubtful if outcomes[each.keys[0]].state is Outbound.SENDING]
-            for key, outcome in outcomes.items():
-                self._confirmations.tell(key, outcome)
-
-    def _sending_of(self, key: int) -> _Sending | None:
-        given = (self._current, *self._doubtful)
-        return next((sending for sending in given if sending is not None and key in sending.keys), None)
+        await self._verdicts.look()
 
     def _hold_s(self, chat: str, since: float) -> float:
         if self._is_guarded():
@@ -222,6 +189,7 @@ class Outbox:
         parcels = loaded.pop(chat, None) or deque(await self._store.parcels(owner, chat, _AT_ONCE))
         parcels = await self._without_expired(chat, parcels)
         if not parcels or loaded is not self._loaded:
+            self._turns.forgive(chat)
             return
         # What has waited longer than this process lives tells of an outage, too.
         waited_s = time.time() - parcels[0].created_at - (asyncio.get_running_loop().time() - self._up_since)
@@ -248,68 +216,24 @@ class Outbox:
         old = [parcel.key for parcel in parcels if limit and now - parcel.created_at > limit]
         if not old:
             return parcels
-        await self._store.give_up(old, "it waited too long")
-        self._confirmations.reject(old, "failed", "it waited too long")
-        self._bus.publish(SendExpired(chat=chat, count=len(old), after_s=limit))
+        await self._verdicts.expire(chat, old, after_s=limit)
         self.wake([chat])  # there may be more of its messages on the disk
         return deque(parcel for parcel in parcels if parcel.key not in old)
 
     async def _send(self, client: WhatsAppClient, chat: str, content: AnyContent, keys: list[int]) -> bool:
         """Send and tell; return whether it is over with these messages, for good or for bad."""
-        self._current = sending = _Sending(chat, keys)
+        sending = self._verdicts.given(chat, keys)
         try:
             sent = await client.send(chat, content, rows=keys)
         except NotSentError:
             await asyncio.sleep(_AFTER_A_REFUSAL_S)
             return False
         except NoAnswerError:
-            return await self._without_answer(sending)
+            return await self._verdicts.find(sending)
         except ClientError as error:
-            self._tell(sending, Outcome(Outbound.FAILED, error=str(error)))
+            self._verdicts.tell(sending, Outcome(Outbound.FAILED, error=str(error)))
         else:
-            self._tell(sending, Outcome(Outbound.SENT, sent.id))
+            self._verdicts.tell(sending, Outcome(Outbound.SENT, sent.id))
             if isinstance(content, File):
                 await asyncio.to_thread(Path(content.path).unlink, missing_ok=True)
         return True
-
-    async def _without_answer(self, sending: _Sending) -> bool:
-        """Look at what the engine has written down before it fell silent."""
-        async with self._judging:
-            outcome = await self._store.outcome(sending.keys[0])
-            if outcome.state is Outbound.PENDING:
-                return False
-            if sending.is_told:
-                return True
-            may_repeat = outcome.state is Outbound.UNKNOWN and self._manners.repeat_unknown
-            if may_repeat and await self._store.repeat_once(sending.keys):
-                return False
-            if outcome.state is Outbound.SENDING:  # it has not given up, or is just ending
-                self._doubtful.append(sending)
-            self._tell(sending, outcome)
-        return True
-
-    def _tell(self, sending: _Sending, outcome: Outcome) -> None:
-        """Tell what became of a message; nothing where it is still open."""
-        match outcome.state:
-            case Outbound.SENT:
-                self.sent += 1
-                self._confirmations.resolve(sending.keys, outcome.message_id)
-                took_s = asyncio.get_running_loop().time() - sending.began_at
-                self._bus.publish(
-                    MessageSent(
-                        id=outcome.message_id,
-                        chat=sending.chat,
-                        key=sending.keys[0],
-                        duration_ms=round(took_s * 1000),
-                        joined=len(sending.keys),
-                    )
-                )
-            case Outbound.UNKNOWN | Outbound.FAILED:
-                self._fail(sending.keys, sending.chat, outcome.state.name.lower(), outcome.error)
-            case _:
-                return
-        sending.is_told = True
-
-    def _fail(self, keys: Sequence[int], chat: str, outcome: str, error: str) -> None:
-        self._confirmations.reject(keys, outcome, error)
-        self._bus.publish(SendFailed(chat=chat, key=keys[0], outcome=outcome, error=error))

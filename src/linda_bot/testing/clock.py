@@ -14,10 +14,12 @@ from types import ModuleType
 from typing import Any, NamedTuple, Self
 
 from linda_bot.kernel.errors import UsageError
+from linda_bot.kernel.tasks import spawn_task
 
 _A_MOMENT_S = 0.01
 """How long one waits in real time to see whether something goes on without a jump."""
 _A_BLINK_S = 0.001
+_MOST_ROUNDS = 10_000
 _SLEEP = "_set_result_unless_cancelled"
 """What `asyncio.sleep` has called at its end, in every version; deadlines have something else called."""
 _OUR_WAITS = "linda_bot.messaging."
@@ -69,6 +71,7 @@ class Clock:
         self._ahead_s = 0.0
         self._numbers = itertools.count()
         self._timers: list[_Timer] = []
+        self._spinning: asyncio.Task[None] | None = None
         self._clear_at = _CLEAR_AT
         loop.time = self.time  # type: ignore[method-assign]
         loop.call_at = self._call_at  # type: ignore[method-assign, assignment]
@@ -111,9 +114,15 @@ class Clock:
 
     async def spin(self) -> None:
         """Let everything run that can run without waiting."""
+        if self._spinning is None or self._spinning.done():  # several that spin would see each other run
+            self._spinning = spawn_task(self._spin(), name="spin")
+        await asyncio.shield(self._spinning)
+
+    async def _spin(self) -> None:
         for _ in range(2):
-            # Where it is called otherwise, the blink below has to do.
-            while getattr(self._loop, "_ready", ()):  # noqa: ASYNC110 (there is no event for it)
+            for _ in range(_MOST_ROUNDS):
+                if not getattr(self._loop, "_ready", ()):  # where it is called otherwise, the blink has to do
+                    break
                 await asyncio.sleep(0)
             await self._pass(_A_BLINK_S, ())
 

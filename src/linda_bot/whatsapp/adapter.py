@@ -7,12 +7,14 @@ import signal
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 
 from linda_bot.kernel.flock import engine_lock_of
 from linda_bot.kernel.tasks import spawn_task
-from linda_bot.whatsapp.events import ClientEvent, EngineExited, EnginePrinted, MessageReceived
+from linda_bot.whatsapp.content import AnyContent
+from linda_bot.whatsapp.events import ClientEvent, EngineExited, EnginePrinted
 from linda_bot.whatsapp.outcomes import request_error
 from linda_bot.whatsapp.port import ClientError, LinkRequest, NoAnswerError, NotSentError, SentMessage
 from linda_bot.whatsapp.spawn import ENGINE_COMMAND, EngineProcess, end_if_ours, spawn_engine
@@ -23,24 +25,26 @@ from linda_bot.whatsapp.wire import (
     AnyRequest,
     Connect,
     Done,
+    Download,
     Failed,
     Logout,
+    MarkRead,
     Notice,
     PairingCode,
     PairPhone,
     Ping,
-    SendText,
+    Send,
     Sent,
     Stop,
-    Took,
     frame,
     notice_decoder,
 )
 
 _KEPT_LINES = 40
 _LONGEST_LINE = 4000
-_TAKE_AT_ONCE = 32
 _REAP_EVERY_S = 0.01
+_MOST_EVENTS = 2000
+_LOOK_EVERY_S = 0.005
 _ALIVE_WITHOUT_PIPES_S = 1.0
 _UNKNOWN_STATUS = 255
 
@@ -63,7 +67,6 @@ class EngineClient:
         self._answers: dict[int, asyncio.Future[AnyReply]] = {}
         self._unanswered: set[type[AnyRequest]] = set()
         self._events: asyncio.Queue[ClientEvent] = asyncio.Queue()
-        self._messages: asyncio.Queue[MessageReceived | None] = asyncio.Queue()
         self._last_lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._asked_to_stop = False
         self._gone = asyncio.Event()
@@ -94,6 +97,9 @@ class EngineClient:
             lock=str(engine_lock_of(request.store).absolute()),
             device_name=request.device_name,
             log_level=request.log_level,
+            mailbox=str(request.mailbox.absolute()) if request.mailbox else "",
+            most_waiting=request.most_waiting,
+            receipts=request.receipts,
         )
         await self._ask(connect, within_s=60)
 
@@ -105,23 +111,24 @@ class EngineClient:
             if isinstance(event, EngineExited):
                 return
 
-    async def messages(self) -> AsyncIterator[MessageReceived]:
-        """Yield the messages; see the port."""
-        taken = 0
-        while (message := await self._messages.get()) is not None:
-            yield message
-            taken += 1
-            if taken == _TAKE_AT_ONCE or self._messages.empty():
-                self._write(Took(id=next(self._ids), count=taken))
-                taken = 0
-
-    async def send_text(self, chat: str, text: str, *, within_s: float = 120) -> SentMessage:
-        """Send a text; see the port."""
-        reply = await self._ask(SendText(id=next(self._ids), chat=chat, text=text), within_s=within_s)
+    async def send(
+        self, chat: str, content: AnyContent, *, rows: Sequence[int] = (), within_s: float = 120
+    ) -> SentMessage:
+        """Send something; see the port."""
+        request = Send(id=next(self._ids), chat=chat, content=content, rows=tuple(rows))
+        reply = await self._ask(request, within_s=within_s)
         if not isinstance(reply, Sent):
             message = f"the engine answered a message with {type(reply).__name__}"
             raise ClientError(message)
         return SentMessage(id=reply.message_id, at=reply.sent_at)
+
+    async def mark_read(self, chat: str, sender: str, ids: Sequence[str], *, within_s: float = 30) -> None:
+        """Tell the sender that messages were read; see the port."""
+        await self._ask(MarkRead(id=next(self._ids), chat=chat, sender=sender, ids=tuple(ids)), within_s=within_s)
+
+    async def download(self, raw: bytes, path: Path, *, within_s: float = 300) -> None:
+        """Write a message's file; see the port."""
+        await self._ask(Download(id=next(self._ids), raw=raw, path=str(path.absolute())), within_s=within_s)
 
     async def ping(self, *, within_s: float = 20) -> float:
         """Make a round trip to the server; see the port."""
@@ -214,7 +221,6 @@ class EngineClient:
             if not answer.done():
                 answer.set_exception(NoAnswerError("the engine ended before it answered"))
                 answer.exception()  # nobody may be waiting any more
-        self._messages.put_nowait(None)
         lines = () if self._asked_to_stop else tuple(self._last_lines)
         self._events.put_nowait(EngineExited(code=code, asked=self._asked_to_stop, last_lines=lines))
 
@@ -227,6 +233,8 @@ class EngineClient:
                     self.kill()  # what follows cannot be understood any more
                     return
                 self._receive(notice_decoder.decode(await reader.readexactly(length)))
+                if self._events.qsize() >= _MOST_EVENTS:  # whoever follows them is behind: the engine waits, too
+                    await self._room()
         except asyncio.IncompleteReadError:
             return
         except msgspec.DecodeError as error:
@@ -235,14 +243,16 @@ class EngineClient:
         finally:
             transport.close()
 
+    async def _room(self) -> None:
+        while self._events.qsize() >= _MOST_EVENTS // 2:  # noqa: ASYNC110 (rare, and it lasts for moments)
+            await asyncio.sleep(_LOOK_EVERY_S)
+
     def _receive(self, notice: Notice) -> None:
         match notice:
             case Done() | Sent() | PairingCode() | Failed():
                 answer = self._answers.pop(notice.id, None)
                 if answer is not None and not answer.done():
                     answer.set_result(notice)
-            case MessageReceived():
-                self._messages.put_nowait(notice)
             case _:
                 self._events.put_nowait(notice)
 

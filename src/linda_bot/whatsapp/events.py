@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from linda_bot.kernel.events import Event, Secret
+from linda_bot.whatsapp.content import ContactCard, Media, Place, Poll, Quoted
 
 
 class EngineStarted(Event, frozen=True, kw_only=True):
@@ -144,9 +145,10 @@ class ConnectEnded(Event, frozen=True, kw_only=True):
 
 
 class IncomingMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """A message as the wire brought it."""
+    """A message as the wire brought it; every text in it is a stranger's."""
 
     id: str
+    """Chosen by the sender; unique within chat and sender."""
     chat: str
     """JID of the conversation."""
     sender: str
@@ -157,22 +159,78 @@ class IncomingMessage(msgspec.Struct, frozen=True, kw_only=True):
     """The conversation's other identity, if known."""
     sender_name: str = ""
     text: str = ""
-    """The text, or the caption of a medium; empty for other types."""
+    """The text, the caption of a medium, the new text of an edit; empty for other kinds."""
     kind: str = "unknown"
+    """One of `KINDS`."""
+    field: str = ""
     """The name of the protobuf field that holds the content, for example `conversation`."""
     sent_at: datetime
     from_me: bool = False
     from_phone: bool = False
     """Whether it was written on the account's own phone, its first device."""
     is_group: bool = False
+    is_view_once: bool = False
+    is_forwarded: bool = False
+    expires_in_s: int = 0
+    """After how many seconds it disappears from the chat; 0 for never."""
+    mentions: tuple[str, ...] = ()
+    """JIDs of who is mentioned."""
+    quoted: Quoted | None = None
+    media: Media | None = None
+    place: Place | None = None
+    contacts: tuple[ContactCard, ...] = ()
+    poll: Poll | None = None
+    target: str = ""
+    """The id of the message that a reaction, an edit, a deletion or a vote is about."""
+    emoji: str = ""
+    """The reaction; empty when it was taken back."""
+    was_waiting: bool = False
+    """Whether it waited at the server while the link was down."""
     raw: bytes = b""
-    """The serialized `Message` protobuf of the client library's event."""
+    """The serialized `Message` protobuf of the client library's event (neonize.proto.Neonize_pb2)."""
+
+
+KINDS = (
+    "text",
+    "image",
+    "video",
+    "gif",
+    "video_note",
+    "audio",
+    "voice",
+    "document",
+    "sticker",
+    "location",
+    "live_location",
+    "contact",
+    "poll",
+    "poll_vote",
+    "reaction",
+    "edit",
+    "delete",
+    "group_invite",
+    "call",
+    "unknown",
+)
+"""The kinds of messages."""
 
 
 class MessageReceived(Event, frozen=True, kw_only=True):
-    """A message was decrypted."""
+    """A message was decrypted, and written down where there is a mailbox."""
 
     message: IncomingMessage
+    """Without its raw form where it was written down."""
+    seq: int = 0
+    """Its number in the inbox; 0 where there is none."""
+    conversation: str = ""
+    """The one name of its conversation, whichever identity the message came with."""
+
+
+class MessageRepeated(Event, frozen=True, kw_only=True):
+    """A message came that was written down before: after a retry, or with the other identity of its chat."""
+
+    id: str
+    chat: str
 
 
 class MessageUndecryptable(Event, frozen=True, kw_only=True):
@@ -181,6 +239,26 @@ class MessageUndecryptable(Event, frozen=True, kw_only=True):
     id: str
     chat: str
     sender: str
+
+
+class ReceiptReceived(Event, frozen=True, kw_only=True):
+    """Somebody's device has got messages, or somebody has read or played them."""
+
+    ids: tuple[str, ...]
+    chat: str
+    sender: str
+    kind: str
+    """neonize's word: `delivered`, `read`, `played` ..."""
+
+
+class InboxBlocked(Event, frozen=True, kw_only=True):
+    """Messages cannot be written down, so none is taken from WhatsApp; it is tried again all the time."""
+
+    because: str
+
+
+class InboxUnblocked(Event, frozen=True, kw_only=True):
+    """Messages can be written down again."""
 
 
 ClientEvent = (
@@ -206,5 +284,9 @@ ClientEvent = (
     | SecretsRotated
     | ConnectEnded
     | MessageReceived
+    | MessageRepeated
     | MessageUndecryptable
+    | ReceiptReceived
+    | InboxBlocked
+    | InboxUnblocked
 )

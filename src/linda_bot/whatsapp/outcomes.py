@@ -2,12 +2,25 @@
 
 from linda_bot.whatsapp.port import ClientError, NoAnswerError, NotSentError
 
+NOT_BEGUN = "the engine is ending, this was not begun"
+OUTBOX_UNWRITABLE = "the outbox cannot be written"
+"""What our own engine says before the client library has got a message."""
+
+UNSENDABLE = "not sent: "
+NOT_SENT_YET = "not sent yet: "
+"""How the text begins when nothing has left: the same again will not either, or it may do so later."""
+
+NOT_PENDING = f"{NOT_SENT_YET}by now the outbox says otherwise"
+"""What our own engine says of rows that are not to be sent as they were asked for."""
+
 # whatsmeow errors.go and client.go; neonize main.go ("client is nil"): said before anything is written to the socket.
 _BEFORE_SENDING = (
     "websocket not connected",
     "client is nil",
     "the store doesn't contain a device jid",
     "session is held",
+    NOT_BEGUN,
+    OUTBOX_UNWRITABLE,
 )
 
 # The same files (ErrIQTimedOut, ErrMessageTimedOut, DisconnectedError): it was written, and no answer came.
@@ -20,8 +33,10 @@ def request_error(text: str) -> ClientError:
     NotSentError: it provably did not leave, the same call may succeed later. NoAnswerError: it may have had its effect.
     Else a plain ClientError: the server refused it.
     """
+    if text.startswith(UNSENDABLE):
+        return ClientError(text)
     lowered = text.lower()
-    if any(sign in lowered for sign in _BEFORE_SENDING):
+    if text.startswith(NOT_SENT_YET) or any(sign in lowered for sign in _BEFORE_SENDING):
         return NotSentError(text)
     if any(sign in lowered for sign in _WITHOUT_ANSWER):
         return NoAnswerError(text)

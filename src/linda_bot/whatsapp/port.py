@@ -1,6 +1,6 @@
 """The port: what the rest of the house knows of a WhatsApp client."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -8,7 +8,8 @@ from typing import Protocol
 import msgspec
 
 from linda_bot.kernel.errors import LindaError, TransientError
-from linda_bot.whatsapp.events import ClientEvent, MessageReceived
+from linda_bot.whatsapp.content import AnyContent
+from linda_bot.whatsapp.events import ClientEvent
 
 
 class LinkRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +21,12 @@ class LinkRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Shown on the phone under linked devices; has effect when pairing only."""
     log_level: str = "warning"
     """The least level of the library's own log lines that become `EnginePrinted`."""
+    mailbox: Path | None = None
+    """Where messages are written down before anything else is done with them; None to hand them over only."""
+    most_waiting: int = 100_000
+    """How many messages may wait in the mailbox before no more are taken from WhatsApp."""
+    receipts: bool = False
+    """Whether to be told of receipts. One of a kind that the library does not know ends its event pump."""
 
 
 class SentMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,20 +58,24 @@ class WhatsAppClient(Protocol):
         """
 
     def events(self) -> AsyncIterator[ClientEvent]:
-        """Yield what happens to the link, in order, up to and including `EngineExited`; for one consumer.
+        """Yield what happens, in order, up to and including `EngineExited`; for one consumer.
 
-        Messages are not among them: they come through `messages`.
+        Messages are among them. A consumer that falls far behind slows the client down; nothing is dropped.
         """
 
-    def messages(self) -> AsyncIterator[MessageReceived]:
-        """Yield the messages in order, until the engine has ended; for one consumer.
+    async def send(
+        self, chat: str, content: AnyContent, *, rows: Sequence[int] = (), within_s: float = 120
+    ) -> SentMessage:
+        """Send something to a JID; raises NotSentError or NoAnswerError, or ClientError when it was refused.
 
-        A message counts as taken when the next one is asked for. The client holds back when many are not taken, so a
-        slow consumer slows the client down and nothing is dropped.
+        What becomes of `rows` of the mailbox's outbox is written down there, also when nobody waits any more.
         """
 
-    async def send_text(self, chat: str, text: str, *, within_s: float = 120) -> SentMessage:
-        """Send a text to a JID; raises NotSentError or NoAnswerError."""
+    async def mark_read(self, chat: str, sender: str, ids: Sequence[str], *, within_s: float = 30) -> None:
+        """Tell the sender that messages were read; raises ClientError."""
+
+    async def download(self, raw: bytes, path: Path, *, within_s: float = 300) -> None:
+        """Write the file of a message to a new file; raises ClientError."""
 
     async def ping(self, *, within_s: float = 20) -> float:
         """Ask the server for an answer and return how long it took, in seconds.

@@ -45,6 +45,7 @@ def spawn_engine(
     """
     (theirs_in, requests), (notices, theirs_out), (stderr, theirs_err) = _three_pipes()
     environment = {
+        "GOGC": "40",  # 20,000 messages that wait come all at once: a third less memory at its peak, for 10 % more work
         **{name: value for name, value in os.environ.items() if name not in _NOT_FOR_CHILDREN},
         "NEONIZE_BOT_TAG": "off",  # else neonize marks every message to a phone number as sent by a business bot
         "PYTHONUNBUFFERED": "1",

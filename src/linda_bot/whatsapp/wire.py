@@ -6,14 +6,12 @@ from datetime import datetime
 import msgspec
 
 from linda_bot.kernel.events import Secret
+from linda_bot.whatsapp.content import AnyContent
 from linda_bot.whatsapp.events import ClientEvent
 
 FRAME_HEADER = struct.Struct(">I")
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 """A longer frame is a fault, not a message."""
-
-MESSAGE_WINDOW = 256
-"""How many messages the engine may hand over before the daemon has taken the first of them."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -29,13 +27,34 @@ class Connect(Request, frozen=True, kw_only=True):
     lock: str
     device_name: str
     log_level: str
+    mailbox: str = ""
+    """Where messages are written down; empty to hand them over only."""
+    most_waiting: int = 0
+    receipts: bool = False
 
 
-class SendText(Request, frozen=True, kw_only=True):
-    """Send a text to a JID; answered by `Sent` or `Failed`."""
+class Send(Request, frozen=True, kw_only=True):
+    """Send something to a JID; answered by `Sent` or `Failed`."""
 
     chat: str
-    text: str
+    content: AnyContent
+    rows: tuple[int, ...] = ()
+    """Which messages of the outbox it is; what becomes of them is written down there."""
+
+
+class MarkRead(Request, frozen=True, kw_only=True):
+    """Tell the sender that messages were read; answered by `Done` or `Failed`."""
+
+    chat: str
+    sender: str
+    ids: tuple[str, ...]
+
+
+class Download(Request, frozen=True, kw_only=True):
+    """Write a message's file to a path; answered by `Done` or `Failed`."""
+
+    raw: bytes
+    path: str
 
 
 class Ping(Request, frozen=True, kw_only=True):
@@ -59,13 +78,7 @@ class Stop(Request, frozen=True, kw_only=True):
     """How long what is being sent may take to be confirmed first."""
 
 
-class Took(Request, frozen=True, kw_only=True):
-    """The daemon took this many messages; not answered."""
-
-    count: int
-
-
-AnyRequest = Connect | SendText | Ping | PairPhone | Logout | Stop | Took
+AnyRequest = Connect | Send | MarkRead | Download | Ping | PairPhone | Logout | Stop
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, tag=True):

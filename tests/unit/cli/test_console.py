@@ -9,7 +9,7 @@ import pytest
 from linda_bot.cli.ahead import choose_engine, read_environment, sandbox_directory
 from linda_bot.cli.console import Console, ago
 from linda_bot.cli.qr import half_blocks, qr_lines
-from linda_bot.cli.story import span
+from linda_bot.cli.story_line import span
 from linda_bot.connection.events import AttemptFailed, LinkGaveUp, RestoreCompleted, RestoreStarted, RetryScheduled
 from linda_bot.kernel.events import Event
 from linda_bot.messaging.events import HandlerFailed

@@ -9,6 +9,7 @@ import pytest
 
 from linda_bot.kernel.events import Event, facts
 from linda_bot.whatsapp import events
+from linda_bot.whatsapp.content import Text
 from linda_bot.whatsapp.engine.pipes import NoticeWriter, read_requests
 from linda_bot.whatsapp.events import ClientEvent, IncomingMessage, MessageReceived, QrIssued
 from linda_bot.whatsapp.wire import (
@@ -16,11 +17,12 @@ from linda_bot.whatsapp.wire import (
     MAX_FRAME_BYTES,
     AnyRequest,
     Connect,
+    Download,
     Failed,
+    MarkRead,
     Ping,
-    SendText,
+    Send,
     Stop,
-    Took,
     frame,
     notice_decoder,
 )
@@ -32,10 +34,11 @@ def test_every_request_comes_out_as_it_went_in() -> None:
     """Through a real pipe, in order, until its end."""
     sent: list[AnyRequest] = [
         Connect(id=1, store="/a b#c?d%/ü", lock="/lock", device_name="x", log_level="info"),
-        SendText(id=2, chat="1@lid", text="\N{PARTY POPPER}" * 20_000),
+        Send(id=2, chat="1@lid", content=Text(text="\N{PARTY POPPER}" * 20_000), rows=(7, 8)),
         Ping(id=3),
-        Took(id=4, count=7),
-        Stop(id=5),
+        MarkRead(id=4, chat="1@lid", sender="1@lid", ids=("A", "B")),
+        Download(id=5, raw=b"\x00\xff", path="/tmp/x"),
+        Stop(id=6),
     ]
     theirs, ours = os.pipe()
 

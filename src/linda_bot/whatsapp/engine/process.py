@@ -4,12 +4,17 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from queue import SimpleQueue
-from threading import BoundedSemaphore, Event, Thread
+from threading import Event, Thread
 from typing import NoReturn, assert_never
 
+import msgspec
+
+from linda_bot.kernel.events import utc_now
 from linda_bot.kernel.flock import hold_lock
+from linda_bot.whatsapp.engine.flow import Arrivals, Departures, plain
 from linda_bot.whatsapp.engine.late_imports import no_shells, put_off
 from linda_bot.whatsapp.engine.pipes import NoticeWriter, claim_pipes, read_requests
 from linda_bot.whatsapp.events import (
@@ -18,23 +23,25 @@ from linda_bot.whatsapp.events import (
     ConnectEnded,
     EnginePrinted,
     EngineStarted,
+    MessageReceived,
+    OfflineSyncCompleted,
     QrIssued,
     QrRoundEnded,
 )
 from linda_bot.whatsapp.wire import (
-    MESSAGE_WINDOW,
+    AnyReply,
     AnyRequest,
     Connect,
     Done,
+    Download,
     Failed,
     Logout,
+    MarkRead,
     PairingCode,
     PairPhone,
     Ping,
-    SendText,
-    Sent,
+    Send,
     Stop,
-    Took,
 )
 
 _FIRST_QR_S = 60.0
@@ -42,15 +49,20 @@ _NEXT_QR_S = 20.0
 """How long the phone accepts a code (whatsmeow qrchan.go)."""
 
 _CLOSE_WITHIN_S = 1.0
-_DRAIN_WITHIN_S = 0.5
+_STOP_WITHIN_S = 0.5
 _QUIET_S = 0.08
+_WHOLE_SECOND = timedelta(seconds=1)
+"""What the server's times are cut down to."""
+_QUIET_WITHIN_S = 5.0
+_LAST_SENDS_S = 3.0
+"""With the daemon gone: how long what is being sent may take to be confirmed."""
 
 
 def run() -> NoReturn:
     """Serve until the daemon says stop or is gone; never returns.
 
-    With the daemon gone there is nobody to hand messages to: the process ends at once, so that as few as possible
-    are confirmed to WhatsApp and read by nobody.
+    With the daemon gone no message is taken any more, and what is held is written down. Where nothing is, the process
+    ends at once, so that as few messages as possible are confirmed to WhatsApp and read by nobody.
     """
     started = time.perf_counter()
     # The daemon decides when an engine ends; a supervisor that signals the whole group must not come first.
@@ -80,6 +92,8 @@ def run() -> NoReturn:
         if isinstance(request, Stop):
             engine.end(drain_s=request.drain_s)
         engine.carry_out(request)
+    if engine.writes_down:
+        engine.end(drain_s=_LAST_SENDS_S)
     os._exit(0)
 
 
@@ -96,22 +110,20 @@ class Engine:
 
     def __init__(self, notices: NoticeWriter) -> None:
         self._notices = notices
-        self._window = BoundedSemaphore(MESSAGE_WINDOW)
         self._queues: dict[type[AnyRequest], SimpleQueue[AnyRequest]] = {}
-        # Each is written by one thread only, so neither needs a lock.
-        self._sends_begun = 0
-        self._sends_ended = 0
+        self._arrivals: Arrivals | None = None
+        self._departures: Departures | None = None
+        self._taking = 0
         self._online = Event()
         self._heard_at = time.monotonic()
         self._number = ""
         self._codes = 0
+        self._synced_from: datetime | None = None
+        """When the link came up; None again once everything that waited was delivered."""
+        self.writes_down = False
 
     def carry_out(self, request: AnyRequest) -> None:
         """Begin to carry out a request; returns at once."""
-        if isinstance(request, Took):
-            for _ in range(request.count):
-                self._window.release()
-            return
         if isinstance(request, Connect):
             self._connect(request)
             return
@@ -119,7 +131,6 @@ class Engine:
         if kind not in self._queues:
             self._queues[kind] = SimpleQueue()
             Thread(target=self._work_off, args=(self._queues[kind],), name=kind.__name__, daemon=True).start()
-        self._sends_begun += kind is SendText
         self._queues[kind].put(request)
 
     def end(self, *, drain_s: float = 0) -> NoReturn:
@@ -128,10 +139,13 @@ class Engine:
         Before that, what is being sent gets `drain_s` seconds to be confirmed. Only a client that is online can be
         closed in good order: earlier the library's calls may hang for a minute (in a dial) or for ever (in a QR round).
         """
-        self._wait_for_confirmations(drain_s)
+        departures = self._departures
+        if departures is not None:
+            departures.close()
+            self._wait(lambda: not departures.under_way, drain_s)
         if self._online.is_set() and self._within(_CLOSE_WITHIN_S, self._library.disconnect):
-            self._wait_for_quiet()
-            self._within(_DRAIN_WITHIN_S, self._library.stop)
+            self._wait(self._is_quiet, _QUIET_WITHIN_S)
+            self._within(_STOP_WITHIN_S, self._library.stop)
         os._exit(0)
 
     # What the library calls.
@@ -151,18 +165,21 @@ class Engine:
         from linda_bot.whatsapp.engine import translation
 
         self._heard_at = time.monotonic()
+        self._taking += 1
         try:
             if code == translation.DEVICE_CODE:
                 self._number = translation.linked_number(payload)
             elif code == translation.CONNECTED_CODE:
+                self._synced_from = utc_now()
                 self._online.set()
                 self._tell(Connected(number=self._number))
             elif (event := translation.translate(code, payload)) is not None:
-                if code == translation.MESSAGE_CODE:
-                    self._window.acquire()
-                self._tell(event)
+                self._pass_on(event)
         except Exception as error:  # noqa: BLE001 (an exception would vanish in the callback)
             self._tell(EnginePrinted(line=f"event {code} was not understood: {error!r}", level="error"))
+        finally:
+            self._taking -= 1
+            self._heard_at = time.monotonic()
 
     def on_log(self, payload: bytes) -> None:
         """Hand over a line of the library's log."""
@@ -182,9 +199,23 @@ class Engine:
         except OSError as error:
             self._notices.send(Failed(id=request.id, error=f"the session is held by another engine: {error}"))
             return
-        self._library = Library(Path(request.store), request.device_name, request.log_level)
+        self._library = Library(Path(request.store), request.device_name, request.log_level, receipts=request.receipts)
+        self._arrivals = Arrivals(request, self._tell)
+        self._departures = Departures(request, self._library)
+        self.writes_down = bool(request.mailbox)
         Thread(target=self._stay_connected, name="connection", daemon=True).start()
         self._notices.send(Done(id=request.id))
+
+    def _pass_on(self, event: ClientEvent) -> None:
+        if isinstance(event, MessageReceived) and self._arrivals is not None:
+            message, since = event.message, self._synced_from
+            if since is not None and message.sent_at < since - _WHOLE_SECOND:
+                message = msgspec.structs.replace(message, was_waiting=True)
+            self._arrivals.take(message, self._number)
+            return
+        if isinstance(event, OfflineSyncCompleted):
+            self._synced_from = None
+        self._tell(event)
 
     def _stay_connected(self) -> None:
         error = self._library.connect(self)
@@ -198,44 +229,44 @@ class Engine:
         while True:
             request = queue.get()
             try:
-                self._perform(request)
+                reply = self._perform(request)
             except Exception as error:  # noqa: BLE001 (the daemon decides what an error means)
-                self._notices.send(Failed(id=request.id, error=_plain(error)))
-            self._sends_ended += isinstance(request, SendText)
+                reply = Failed(id=request.id, error=plain(error))
+            self._notices.send(reply)
 
-    def _perform(self, request: AnyRequest) -> None:
+    def _perform(self, request: AnyRequest) -> AnyReply:
         match request:
-            case SendText(id=number, chat=chat, text=text):
-                message_id, sent_at = self._library.send_text(chat, text)
-                self._notices.send(Sent(id=number, message_id=message_id, sent_at=sent_at))
-                return
+            case Send():
+                assert self._departures is not None
+                return self._departures.send(request)
+            case MarkRead(chat=chat, sender=sender, ids=ids):
+                self._library.mark_read(chat, sender, ids)
+            case Download(raw=raw, path=path):
+                self._library.download(raw, path)
             case Ping():
                 self._library.ping()
-            case PairPhone(id=request_id, number=number):
-                self._notices.send(PairingCode(id=request_id, code=self._library.pair_phone(number)))
-                return
+            case PairPhone(number=number):
+                return PairingCode(id=request.id, code=self._library.pair_phone(number))
             case Logout():
                 self._library.logout()
-            case Connect() | Stop() | Took():
+            case Connect() | Stop():
                 raise AssertionError(request)  # carried out before any queue
             case _:
                 assert_never(request)
-        self._notices.send(Done(id=request.id))
+        return Done(id=request.id)
 
     def _tell(self, event: ClientEvent) -> None:
         self._notices.send(event)
 
-    def _wait_for_confirmations(self, seconds: float) -> None:
-        """Wait until nothing is being sent, at most so long."""
-        give_up_at = time.monotonic() + seconds
-        while time.monotonic() < give_up_at and self._sends_ended < self._sends_begun:
-            time.sleep(_QUIET_S / 4)
+    def _is_quiet(self) -> bool:
+        """Return whether no event has come for a moment: the library's queue is handed over."""
+        return not self._taking and time.monotonic() - self._heard_at >= _QUIET_S
 
-    def _wait_for_quiet(self) -> None:
-        """Wait until no event has come for a moment: the library's queue is handed over."""
-        give_up_at = time.monotonic() + _DRAIN_WITHIN_S
-        while time.monotonic() < give_up_at and time.monotonic() - self._heard_at < _QUIET_S:
-            time.sleep(_QUIET_S / 4)
+    @staticmethod
+    def _wait(done: Callable[[], bool], seconds: float) -> None:
+        give_up_at = time.monotonic() + seconds
+        while time.monotonic() < give_up_at and not done():
+            time.sleep(_QUIET_S / 8)
 
     @staticmethod
     def _within(seconds: float, call: Callable[[], None]) -> bool:
@@ -244,9 +275,3 @@ class Engine:
         thread.start()
         thread.join(seconds)
         return not thread.is_alive()
-
-
-def _plain(error: Exception) -> str:
-    """Return the library's own words; some of its errors carry bytes."""
-    first = error.args[0] if error.args else ""
-    return first.decode(errors="replace") if isinstance(first, bytes) else str(error) or type(error).__name__

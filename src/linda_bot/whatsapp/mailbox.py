@@ -1,0 +1,197 @@
+"""The messages of an account on disk, which daemon and engine share.
+
+The engine writes what arrives before anything else is done with it, and what became of everything that it sends. So
+the death of either process leaves no doubt but one: an engine that dies while the client library sends. The daemon
+does the rest; see `linda_bot.messaging.store`.
+"""
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from enum import IntEnum
+from pathlib import Path
+
+import msgspec
+
+from linda_bot.whatsapp.events import IncomingMessage
+from linda_bot.whatsapp.mailbox_file import MailboxError, MailboxFile, open_mailbox, writing
+
+__all__ = [
+    "Dispatch",
+    "Inbound",
+    "Intake",
+    "MailboxError",
+    "Outbound",
+    "decode_body",
+    "encode_body",
+    "open_mailbox",
+    "writing",
+]
+
+_LOOK_EVERY = 256
+"""After how many messages it is looked whether too many wait."""
+
+_LID, _PHONE = "@lid", "@s.whatsapp.net"
+
+_TAKE_IN = """
+INSERT INTO inbox (owner, conversation, sender, id, received_at, body)
+SELECT :owner, :conversation, :sender, :id, :now, :body
+WHERE NOT EXISTS (
+    SELECT 1 FROM inbox WHERE id = :id AND owner = :owner
+    AND sender IN (:sender, :sender_1, :sender_2) AND conversation IN (:conversation, :chat_1, :chat_2)
+)
+"""
+
+
+class Inbound(IntEnum):
+    """What became of a message that arrived."""
+
+    WAITING = 0
+    HANDLED = 1
+    SKIPPED = 2
+    """No handler wanted it, or it was not to be handled."""
+    SET_ASIDE = 3
+    """Its handler failed too often; it waits for a person."""
+
+
+class Outbound(IntEnum):
+    """What became of a message that is to be sent."""
+
+    PENDING = 0
+    """It has not left, for sure."""
+    SENDING = 1
+    """The client library has it."""
+    SENT = 2
+    """WhatsApp has it."""
+    UNKNOWN = 3
+    """It may have arrived."""
+    FAILED = 4
+    """It was refused, or waited too long."""
+
+
+encode_body = msgspec.msgpack.Encoder().encode
+decode_body = msgspec.msgpack.Decoder(IncomingMessage).decode
+
+
+class Intake:
+    """The engine's hand on what arrives; for one thread."""
+
+    def __init__(self, path: Path, *, most_waiting: int) -> None:
+        self._file = MailboxFile(path)
+        self._most_waiting = most_waiting
+        self._taken = 0
+
+    def take_in(self, owner: str, message: IncomingMessage) -> tuple[int, str]:
+        """Write a message down; return its number, 0 for one that was there before, and its conversation's name.
+
+        Raises sqlite3.Error, MailboxError or OSError; the same call may succeed later.
+        """
+        try:
+            while True:
+                with writing(self._file.connection()) as connection:
+                    written = _write_down(connection, owner, message)
+                if self._file.is_in_place:
+                    break  # else it was set aside meanwhile, perhaps before this message could be saved from it
+        except sqlite3.Error:
+            self.close()  # what is wrong with the connection may be mended by another one
+            raise
+        self._taken += 1
+        return written
+
+    def is_full(self, owner: str) -> bool:
+        """Return whether so many messages wait that no more should be taken; it is not counted every time."""
+        if self._taken % _LOOK_EVERY:
+            return False
+        waiting = self._file.connection().execute(
+            "SELECT count(*) FROM (SELECT 1 FROM inbox WHERE state = 0 AND owner = ? LIMIT ?)",
+            (owner, self._most_waiting),
+        )
+        return bool(waiting.fetchone()[0] >= self._most_waiting)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+class Dispatch:
+    """The engine's hand on what it sends; for one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = MailboxFile(path)
+
+    def begin(self, keys: Sequence[int]) -> bool:
+        """Note that messages are given to the client library now; return False when one of them is not to be sent."""
+        with writing(self._file.connection()) as connection:
+            pending = sum(
+                connection.execute("SELECT 1 FROM outbox WHERE state = 0 AND key = ?", (key,)).fetchone() is not None
+                for key in keys
+            )
+            if pending < len(keys):
+                return False
+            connection.executemany("UPDATE outbox SET state = 1 WHERE key = ?", [(key,) for key in keys])
+        return True
+
+    def end(self, keys: Sequence[int], state: Outbound, *, message_id: str = "", error: str = "") -> None:
+        """Note what became of messages that were begun."""
+        done_at = None if state is Outbound.PENDING else time.time()
+        with writing(self._file.connection()) as connection:
+            connection.executemany(
+                "UPDATE outbox SET state = :state, message_id = :id, error = :error, done_at = :done_at,"
+                " content = CASE :state WHEN 2 THEN NULL ELSE content END WHERE key = :key",
+                [{"state": state, "id": message_id, "error": error, "done_at": done_at, "key": key} for key in keys],
+            )
+
+    def close(self) -> None:
+        """Let go of the file; it is opened again when it is needed."""
+        self._file.close()
+
+
+def _write_down(connection: sqlite3.Connection, owner: str, message: IncomingMessage) -> tuple[int, str]:
+    conversation, sender = _names(connection, message)
+    cursor = connection.execute(
+        _TAKE_IN,
+        {
+            "owner": owner,
+            "conversation": conversation,
+            "chat_1": message.chat,
+            "chat_2": message.chat_alt,
+            "sender": sender,
+            "sender_1": message.sender,
+            "sender_2": message.sender_alt,
+            "id": message.id,
+            "now": time.time(),
+            "body": encode_body(message),
+        },
+    )
+    return (cursor.lastrowid or 0 if cursor.rowcount == 1 else 0), conversation
+
+
+def _names(connection: sqlite3.Connection, message: IncomingMessage) -> tuple[str, str]:
+    """Return the one name of the conversation and of the sender, whichever of their two the message came with."""
+    sender = _one_name(connection, message.sender, message.sender_alt)
+    if message.is_group:
+        return message.chat, sender
+    return _one_name(connection, message.chat, message.chat_alt), sender
+
+
+def _one_name(connection: sqlite3.Connection, jid: str, other: str) -> str:
+    """Return a person's phone number JID where it is known, else the LID."""
+    if not jid.endswith(_LID):
+        if jid.endswith(_PHONE) and other.endswith(_LID):
+            _remember(connection, other, jid)
+        return jid
+    if other.endswith(_PHONE):
+        _remember(connection, jid, other)
+        return other
+    with closing(connection.execute("SELECT phone FROM people WHERE lid = ?", (jid,))) as found:
+        row = found.fetchone()
+    return str(row[0]) if row else jid
+
+
+def _remember(connection: sqlite3.Connection, lid: str, phone: str) -> None:
+    connection.execute(
+        "INSERT INTO people VALUES (?, ?) ON CONFLICT (lid) DO UPDATE SET phone = excluded.phone"
+        " WHERE phone <> excluded.phone",
+        (lid, phone),
+    )
