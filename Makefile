@@ -45,7 +45,8 @@ fix: setup ## mend what can be mended by itself
 	$(BIN)/ruff format .
 
 bench: setup ## measure against a bare neonize script and against sqlite3, side by side
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.answers
 	$(BIN)/python benchmarks/backup.py
 
 lock: ## resolve requirements/dev.txt from pyproject.toml; UPGRADE=1 takes the newest of everything

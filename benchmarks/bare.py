@@ -1,11 +1,12 @@
 """What linda-bot is measured against: the shortest neonize script that connects and echoes.
 
-Usage: bare.py STORE. Prints `ready` when it is connected, after the time that trusting the sandbox took, in seconds:
-that part is no neonize script's own and is taken off.
+Usage: bare.py STORE [SECONDS]; each answer waits for up to so many seconds. Prints `ready` when it is connected, after
+the time that trusting the sandbox took, in seconds: that part is no neonize script's own and is taken off.
 """
 
 import asyncio
 import os
+import random
 import sys
 import time
 
@@ -19,6 +20,7 @@ from neonize.aioze.client import NewAClient  # noqa: E402
 from neonize.aioze.events import ConnectedEv, MessageEv  # noqa: E402
 
 client = NewAClient(sys.argv[1])
+longest_wait_s = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
 
 
 @client.event(ConnectedEv)  # type: ignore[untyped-decorator]
@@ -29,9 +31,12 @@ async def on_connected(_client: NewAClient, _event: ConnectedEv) -> None:
 
 @client.event(MessageEv)  # type: ignore[untyped-decorator]
 async def on_message(echo_client: NewAClient, event: MessageEv) -> None:
-    """Answer, as `!ping` is answered."""
+    """Say the same."""
     if not event.Info.MessageSource.IsFromMe:
-        await echo_client.send_message(event.Info.MessageSource.Chat, "pong")
+        if longest_wait_s:
+            await asyncio.sleep(random.uniform(0, longest_wait_s))
+        text = event.Message.conversation or event.Message.extendedTextMessage.text
+        await echo_client.send_message(event.Info.MessageSource.Chat, text)
 
 
 async def main() -> None:

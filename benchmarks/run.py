@@ -8,105 +8,23 @@ import argparse
 import asyncio
 import json
 import os
-import platform
-import signal
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import psutil
 
-from linda_bot.sandbox.bot_process import BotProcess
+from benchmarks.programs import BOT, FRIEND, RESULTS, Bare, Linda, Program, link, machine, quartiles, shown
 from linda_bot.sandbox.contact import Contact
 from linda_bot.sandbox.server import Sandbox
 
-BOT, FRIEND = "971505760056", "4915112345678"
 MESSAGES = 60
 BURST = 50
 SETTLE_S = 1.0
-RESULTS = Path(__file__).parent / "results" / "latest.json"
-BARE = Path(__file__).parent / "bare.py"
-
-
-class Program(Protocol):
-    """One of the two that are compared."""
-
-    async def start(self) -> float:
-        """Start and return after how many seconds it was ready."""
-
-    async def stop(self) -> None:
-        """End it."""
-
-    def pids(self) -> list[int]:
-        """Return its processes."""
-
-
-class Linda:
-    """`linda-bot run`."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-        self.bot: BotProcess | None = None
-
-    async def start(self) -> float:
-        """Start it and wait until it says that it listens."""
-        # Restarted more often in a row than a bot that spaces out its logins would like.
-        at_will = {"LINDA_RECONNECT__LOGIN_SPACING": "0"}
-        self.bot = await BotProcess.start("run", "--sandbox", self._sandbox.directory, environment=at_will)
-        return await self.bot.ready()
-
-    async def stop(self) -> None:
-        """Ask it to end."""
-        assert self.bot is not None
-        await self.bot.stop()
-
-    def pids(self) -> list[int]:
-        """Daemon and engine."""
-        assert self.bot is not None
-        return [self.bot.pid, *(child.pid for child in psutil.Process(self.bot.pid).children())]
-
-
-class Bare:
-    """The bare script on the same store."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._environment = {**os.environ, **sandbox.environment}
-        self._store = sandbox.directory / "bot" / "sessions" / "session-default" / "session.db"
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> float:
-        """Start it and wait until it is connected; what trusting the sandbox took is taken off."""
-        began = time.monotonic()
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(BARE),
-            str(self._store),
-            env=self._environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        assert self._process.stdout is not None
-        async with asyncio.timeout(20):
-            while line := await self._process.stdout.readline():
-                if line.startswith(b"ready"):
-                    return time.monotonic() - began - float(line.split()[1])
-        message = "the bare script ended before it was ready"
-        raise RuntimeError(message)
-
-    async def stop(self) -> None:
-        """End it as nothing else does for sure."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGKILL)
-        await self._process.wait()
-
-    def pids(self) -> list[int]:
-        """The one process."""
-        assert self._process is not None
-        return [self._process.pid]
+FILE = RESULTS / "latest.json"
 
 
 class Burst(NamedTuple):
@@ -158,14 +76,6 @@ class Ratio(NamedTuple):
             "ours": list(self.ours),
             "bare": list(self.theirs),
         }
-
-
-def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return the first, second and third quartile."""
-    if len(values) == 1:
-        return values[0], values[0], values[0]
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return low, middle, high
 
 
 async def alternate(
@@ -250,11 +160,9 @@ async def bench(options: argparse.Namespace) -> tuple[list[Ratio], dict[str, Bur
     bursts: dict[str, Burst] = {}
     with tempfile.TemporaryDirectory(prefix="linda-bot-bench-") as directory:
         async with Sandbox(Path(directory)) as sandbox, sandbox.contact(FRIEND) as friend:
-            linda, bare = Linda(sandbox), Bare(sandbox)
-            first = await BotProcess.start("run", "--sandbox", sandbox.directory)
-            await sandbox.phone(BOT).scan(await first.qr_text())
-            await first.ready()
-            await first.stop()
+            # The log stays as it is: turning it on and off again would cost only us.
+            linda, bare = Linda(sandbox), Bare(sandbox, wal=True)
+            await link(sandbox)
             await measure_restart(linda)  # both once without counting, so that files are in the cache
             await measure_restart(bare)
             if "restart" in options.only:
@@ -267,7 +175,7 @@ async def bench(options: argparse.Namespace) -> tuple[list[Ratio], dict[str, Bur
                 rates = await alternate(linda, bare, options.rounds, measure_answers(friend))
                 results.append(Ratio("answers a second, one at a time", "/s", ">= 0.80", *rates))
             if "burst" in options.only:
-                programs: dict[str, Program] = {"linda-bot": linda, "bare": bare}
+                programs: dict[str, Program] = {"linda-bot": linda, "bare": Bare(sandbox)}
                 for name in [*programs] * options.rounds:
                     burst = await measure_burst(programs[name], sandbox, friend)
                     bursts[name] = bursts.get(name, Burst()) + burst
@@ -286,20 +194,14 @@ def main() -> None:
     # An installed package is compiled; a checkout must be allowed to keep its compiled modules too.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     results, bursts = asyncio.run(bench(options))
-    machine = {
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "cpus": os.cpu_count(),
-        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
-    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.mkdir(exist_ok=True)
     content = {
-        "machine": machine,
+        "machine": machine(),
         "results": [result.record() for result in results],
         "bursts": {name: burst._asdict() for name, burst in bursts.items()},
     }
-    RESULTS.write_text(json.dumps(content, indent=2) + "\n")
-    print(f"\n\nlinda-bot against a bare neonize script: median of the ratios (quartiles); {machine['cpus']} CPUs")
+    FILE.write_text(json.dumps(content, indent=2) + "\n")
+    print(f"\n\nlinda-bot against a bare neonize script: median of the ratios (quartiles); {os.cpu_count()} CPUs")
     for result in results:
         print(result.row())
     for name, burst in bursts.items():
@@ -307,7 +209,7 @@ def main() -> None:
             f"bursts of {BURST}, {name}: {burst.answered} of {burst.sent} answers arrived,"
             f" {burst.dropped} dropped by the contact's library for a reused counter"
         )
-    print(f"written to {RESULTS.relative_to(Path.cwd()) if RESULTS.is_relative_to(Path.cwd()) else RESULTS}")
+    print(f"written to {shown(FILE)}")
 
 
 if __name__ == "__main__":

@@ -71,11 +71,15 @@ class Disk:
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do something with the connection, in one transaction: it may be done again from its beginning."""
         loop = asyncio.get_running_loop()
+        was_damaged = False
         while True:
             try:
                 result = await loop.run_in_executor(self._thread, self.do, work)
             except _DamagedError as error:
                 self._tell(str(error))
+                if not was_damaged:
+                    was_damaged = True
+                    continue  # the new file is there
             except OSError as error:
                 self._tell(f"the mailbox cannot be used: {self._reason(error)}")
             except sqlite3.Error as error:

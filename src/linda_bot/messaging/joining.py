@@ -1,6 +1,7 @@
 """Several answers as one message; pure."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 import msgspec
 
@@ -19,7 +20,7 @@ def join(parcels: Sequence[Parcel]) -> tuple[AnyContent, list[int]]:
     content, keys = first.content, [first.key]
     if not first.joinable or not isinstance(content, Text):
         return content, keys
-    for parcel in parcels[1:]:
+    for parcel in islice(parcels, 1, None):
         more = parcel.content
         if not parcel.joinable or not isinstance(more, Text) or more.quote is not None:
             break

@@ -22,11 +22,17 @@ _numbers = itertools.count(1)
 class Line:
     """A link that is up until it is taken down; one mailbox, one thread."""
 
-    def __init__(self, mailbox: Path, told: Callable[[Sent], None], names: Callable[[str], frozenset[str]]) -> None:
-        self.read: list[str] = []
-        """The ids of the messages whose senders were told that they were read."""
-        self.refusals: list[str] = []
-        """Why the next messages are refused, one each."""
+    def __init__(
+        self,
+        mailbox: Path,
+        told: Callable[[Sent], None],
+        names: Callable[[str], frozenset[str]],
+        read: list[str],
+        refusals: list[str],
+    ) -> None:
+        """Take who is told of what is sent; the names of conversations; where to note ids that were read; refusals."""
+        self._read = read
+        self._refusals = refusals
         self.up = asyncio.Event()
         self.up.set()
         self._told = told
@@ -61,8 +67,8 @@ class Line:
         self._check()
         if rows and not self._dispatch.begin(rows):
             raise ClientError("it is not to be sent any more")
-        if self.refusals:
-            because = self.refusals.pop(0)
+        if self._refusals:
+            because = self._refusals.pop(0)
             self._dispatch.end(rows, Outbound.FAILED, error=because)
             raise ClientError(because)
         sent = Sent(
@@ -82,7 +88,7 @@ class Line:
     async def mark_read(self, chat: str, sender: str, ids: Sequence[str], *, within_s: float = 30) -> None:
         """Note it; see the port."""
         self._check()
-        self.read += ids
+        self._read += ids
 
     async def download(self, raw: bytes, path: Path, *, within_s: float = 300) -> None:
         """Write the file that is in a made message; see the port."""

@@ -88,8 +88,9 @@ class Record(EventBus):
 
     def _fail(self, event: HandlerFailed) -> None:
         error: BaseException | None = self._left_over.pop(event.id, None)
-        if error is None:  # it took too long, or was cancelled
-            error = TimeoutError(f"the handler {event.handler}: {event.error}")
+        if error is None:  # it was not raised in a handler
+            kind = TimeoutError if "took longer" in event.error else RuntimeError
+            error = kind(f"the handler {event.handler}: {event.error}")
         self.failures.append(Failure(event.id, event.handler, error, event.again_in_s is None))
 
     def _end(self, message_id: str, chat: str, *, handler: str = "", ignored: str = "") -> None:

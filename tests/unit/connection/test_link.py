@@ -276,16 +276,20 @@ async def test_a_damaged_store_is_tried_before_it_is_set_aside() -> None:
     assert 1 == len(world.files.aside)
 
 
-async def test_messages_reach_their_taker() -> None:
-    """What waited while the bot was down and what comes later, in order."""
+async def test_messages_are_told() -> None:
+    """What waited while the bot was down and what comes later, in order, from one engine after the other."""
     world = LinkWorld()
     world.whatsapp.say("first")
     async with world.running():
         await world.until(LinkState.CONNECTED)
         world.whatsapp.say("second")
+        world.whatsapp.running[0].kill()
+        await asyncio.sleep(0.2)
+        await world.until(LinkState.CONNECTED, within_s=5)
+        world.whatsapp.say("third")
         await asyncio.sleep(1)
 
-    assert ["first", "second"] == [event.message.text for event in world.taken]
+    assert ["first", "second", "third"] == [event.message.text for event in world.taken]
 
 
 async def test_a_full_disk_in_the_middle_is_waited_out() -> None:

@@ -184,7 +184,7 @@ async def test_a_month_with_three_drops_a_day_leaves_no_more_than_five_days(tmp_
                     world.whatsapp.say("hello")
                     await asyncio.sleep(100)
                     assert world.link.state is LinkState.CONNECTED
-                world.taken.clear()
+                world.log.clear()
                 del world.whatsapp.clients[:-1]
                 gc.collect()
                 blocks[day], tasks[day] = sys.getallocatedblocks(), len(asyncio.all_tasks())

@@ -124,9 +124,9 @@ class Crashes(MailWorld):
             assert answers == sorted(answers), "an answer overtook another one"
 
 
-async def test_a_life_without_a_crash(tmp_path: Path) -> None:
+async def test_a_life_without_a_crash(mail_path: Path) -> None:
     """Each message is handled once and each answer sent once; this is how many steps there are to die in."""
-    world = Crashes(tmp_path, {})
+    world = Crashes(mail_path, {})
     await world.live()
     world.check()
 
@@ -136,9 +136,9 @@ async def test_a_life_without_a_crash(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("victim", "step"), EVERY_DEATH)
-async def test_a_death_in_any_step(tmp_path: Path, victim: str, step: int) -> None:
+async def test_a_death_in_any_step(mail_path: Path, victim: str, step: int) -> None:
     """Before and after each access to the disk, and between any two steps of sending."""
-    world = Crashes(tmp_path, {step: victim})
+    world = Crashes(mail_path, {step: victim})
     await world.live()
     world.check()
 
@@ -147,10 +147,10 @@ async def test_a_death_in_any_step(tmp_path: Path, victim: str, step: int) -> No
 
 
 @pytest.mark.parametrize("seed", [pytest.param(seed, marks=[pytest.mark.slow] * (seed > 9)) for seed in range(120)])
-async def test_deaths_one_after_the_other(tmp_path: Path, seed: int) -> None:
+async def test_deaths_one_after_the_other(mail_path: Path, seed: int) -> None:
     """Up to six of them, at random; also just after the start that follows another one."""
     chance = random.Random(seed)
     deaths = {chance.randrange(1, 2 * STEPS): chance.choice(VICTIMS) for _ in range(chance.randint(2, 6))}
-    world = Crashes(tmp_path, deaths)
+    world = Crashes(mail_path, deaths)
     await world.live()
     world.check()

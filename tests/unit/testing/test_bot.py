@@ -21,8 +21,7 @@ from linda_bot import (
     filters,
     rate_limit,
 )
-from linda_bot.testing import ANN, BOB, GROUP, Contact, MakeBot, Sent, TestBot, messages
-from linda_bot.testing import bot as kit
+from linda_bot.testing import ANN, BOB, GROUP, Contact, MakeBot, Sent, TestBot, messages, stage
 from linda_bot.whatsapp.content import File
 
 
@@ -96,6 +95,17 @@ async def test_an_error_of_a_handler_comes_out(bot: TestBot, router: Router) -> 
     assert answers.ignored.startswith("its handler failed")
     assert [(failure.handler, failure.is_last) for failure in bot.failures] == [("boom", True)] * 2
     assert (await bot.feed("!ping")).texts == ["pong"]
+
+
+async def test_what_goes_wrong_after_a_handler_comes_out_too(bot: TestBot, router: Router) -> None:
+    """Here a state that cannot be kept."""
+
+    @router.command("keep")
+    async def keep(message: Message, state: State) -> None:
+        state["lock"] = object()
+
+    with pytest.raises(RuntimeError, match="the handler keep: TypeError"):
+        await bot.feed("!keep")
 
 
 async def test_an_error_that_is_dealt_with_does_not(bot: TestBot, router: Router) -> None:
@@ -193,7 +203,7 @@ async def test_a_rate_limit_is_over_after_its_time(bot: TestBot, router: Router)
 
 async def test_what_waits_for_the_test_is_told(bot: TestBot, router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
     """A handler that waits for something else than time cannot be waited for."""
-    monkeypatch.setattr(kit, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(stage, "PATIENCE_S", 0.1)
     go = asyncio.Event()
 
     @router.command("wait")
