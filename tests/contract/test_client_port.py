@@ -55,8 +55,14 @@ class World(Protocol):
     def contact_jid(self) -> str:
         """Return their address."""
 
+    def was_read(self) -> bool:
+        """Return whether the contact was told that a message of theirs was read."""
+
     def vanish(self) -> None:
         """Be unreachable from now on."""
+
+    def hold_sends(self) -> None:
+        """Take messages from now on, but say nothing of them."""
 
     def fall_silent(self, client: WhatsAppClient) -> None:
         """Answer this client nothing from now on."""
@@ -88,8 +94,14 @@ class FakeWorld:
     def contact_jid(self) -> str:
         return f"{FRIEND}@s.whatsapp.net"
 
+    def was_read(self) -> bool:
+        return bool(self._whatsapp.read)
+
     def vanish(self) -> None:
         self._whatsapp.reachable = False
+
+    def hold_sends(self) -> None:
+        self._whatsapp.send_takes_s = 60
 
     def fall_silent(self, client: WhatsAppClient) -> None:
         self._whatsapp.answers = False
@@ -124,6 +136,9 @@ class RealWorld:
 
     def contact_jid(self) -> str:
         return f"{FRIEND}@s.whatsapp.net"
+
+    def was_read(self) -> bool:
+        return any(note.facts.get("kind") == "read" for note in self._sandbox.notes)
 
     def vanish(self) -> None:
         self._sandbox.front.refuse = True
@@ -377,3 +392,36 @@ async def test_what_becomes_of_a_message_is_written_down(
     assert (row["state"], row["message_id"]) == (Outbound.SENT, sent.id)
     with pytest.raises(ClientError):  # it is not to be sent any more
         await client.send(world.contact_jid(), Text(text="hello"), rows=(key,))
+
+
+async def test_a_message_is_marked_as_read(world: World, clients: list[WhatsAppClient]) -> None:
+    """Its sender is told."""
+    client = await linked(world, clients)
+    await world.contact_says("good day")
+    message = (await until(client, MessageReceived)).message
+    assert not world.was_read()
+    await client.mark_read(message.chat, message.sender, (message.id,))
+    async with asyncio.timeout(10):
+        while not world.was_read():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_doubt_is_in_the_mailbox_when_the_engine_is_gone(
+    world: World, clients: list[WhatsAppClient], tmp_path: Path
+) -> None:
+    """Killed while it sends: whoever waits is told that nobody knows, and so does the row."""
+    world.request = msgspec.structs.replace(world.request, mailbox=tmp_path / "messages.db")
+    client = await linked(world, clients)
+    with closing(open_mailbox(tmp_path / "messages.db")) as mailbox:
+        with writing(mailbox):
+            statement = "INSERT INTO outbox (owner, chat, content, created_at) VALUES (?, ?, x'', 0)"
+            key = mailbox.execute(statement, (NUMBER, world.contact_jid())).lastrowid or 0
+        world.hold_sends()
+        sending = asyncio.create_task(client.send(world.contact_jid(), Text(text="hello"), rows=(key,)))
+        async with asyncio.timeout(10):
+            while mailbox.execute("SELECT state FROM outbox").fetchone()[0] != Outbound.SENDING:
+                await asyncio.sleep(0.01)
+        world.kill(client)
+        with pytest.raises(NoAnswerError):
+            await sending
+        assert mailbox.execute("SELECT state FROM outbox").fetchone()[0] == Outbound.SENDING

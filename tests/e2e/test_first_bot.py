@@ -80,14 +80,14 @@ class Terminal:
             finally:
                 process.terminate()
                 process.wait(20)
-        assert process.returncode == 0, screen.read_text()
+        assert process.returncode == 0, screen.read_text(errors="replace")
 
 
 def wait_until(what: str, screen: Path, picture: Path | None = None) -> None:
     """Wait for a line on a screen, and for a picture."""
     give_up_at = time.monotonic() + 20
-    while what not in screen.read_text() or (picture is not None and not picture.exists()):
-        assert time.monotonic() < give_up_at, screen.read_text()
+    while what not in screen.read_text(errors="replace") or (picture is not None and not picture.exists()):
+        assert time.monotonic() < give_up_at, screen.read_text(errors="replace")
         time.sleep(0.02)
 
 
@@ -135,7 +135,7 @@ def test_the_guide(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert told_by_init
     assert told_by_init <= {step.command for step in (*steps, last)}
     assert [number for number in "34" if any(f"{number} passed" in line for line in said)] == ["3", "4"]
-    assert "Traceback" not in bot.read_text() + server.read_text()
+    assert "Traceback" not in bot.read_text(errors="replace") + server.read_text(errors="replace")
     assert took_s < 60
     with capsys.disabled():
         print(f"\nfrom `linda-bot init` to an answer of an own command: {took_s:.1f} s")  # noqa: T201 (it is asked for)

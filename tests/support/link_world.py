@@ -121,6 +121,7 @@ class LinkWorld:
         pair_phone: str | None = None,
         chance: float = 0.0,
         remembers: int | None = None,
+        mailbox: Path | None = None,
     ) -> None:
         """Take how many of the events it remembers; None for all."""
         self.whatsapp = FakeWhatsApp()
@@ -128,7 +129,14 @@ class LinkWorld:
         if linked:
             self.whatsapp.linked[self.files.store] = NUMBER
         self.bus = EventBus()
-        plan = Plan(rules=rules, patience=PATIENCE, device_name="Test", account=account, pair_phone=pair_phone)
+        plan = Plan(
+            rules=rules,
+            patience=PATIENCE,
+            device_name="Test",
+            account=account,
+            pair_phone=pair_phone,
+            mailbox=mailbox,
+        )
         self.link = Link(plan, self.files, self.whatsapp.make_client, self.bus, chance=lambda: chance)
         self.log: deque[tuple[float, Event]] = deque(maxlen=remembers)
         """What was published, and when on the loop's clock."""

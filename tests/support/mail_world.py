@@ -160,6 +160,7 @@ class MailWorld:
 
         recording = asyncio.create_task(record(), name="recording")
         self._stack.callback(recording.cancel)
+        self.daemon = self._make_daemon()  # what is on the disk by now was there before it
         await self.daemon.store.open()
         self.daemon.start()
         await self.start_engine()

@@ -13,6 +13,7 @@ from linda_bot.app.job import Job
 from linda_bot.app.messages import messages
 from linda_bot.app.supervision import Supervision
 from linda_bot.connection.entries import enter
+from linda_bot.connection.events import LinkStateChanged
 from linda_bot.connection.guarding import GuardKeeper
 from linda_bot.connection.incidents import IncidentWatch
 from linda_bot.connection.keeper import BackupKeeper
@@ -78,7 +79,7 @@ async def run_bot(job: Job, show: Callable[[Event], None], log_stream: TextIO | 
         keeper = _keeper(job, vault, bus)
         supervision = Supervision(supervisor, link)
         closing.push_async_callback(supervision.close)
-        await closing.enter_async_context(heard(bus, "supervision", supervision.take))
+        await closing.enter_async_context(heard(bus, "supervision", supervision.take, LinkStateChanged))
         stop = await closing.enter_async_context(process_signals(on_force=engines.abandon, on_hint=supervision.reload))
         lock.mark_listening()
         closing.push_async_callback(session.close)

@@ -24,9 +24,11 @@ async def beside(name: str, work: Coroutine[None, None, None]) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def heard(bus: EventBus, name: str, receive: Callable[[Event], None], *kinds: type[Event]) -> AsyncIterator[None]:
+async def heard(
+    bus: EventBus, name: str, receive: Callable[[Event], None], *kinds: type[Event], first: bool = False
+) -> AsyncIterator[None]:
     """Hand every event to a callback, or those of some kinds; on exit, what is still waiting too."""
-    with bus.subscribe(kinds or Event, name=name, depth=_INBOX_DEPTH) as subscription:
+    with bus.subscribe(kinds or Event, name=name, depth=_INBOX_DEPTH, first=first) as subscription:
         listening = spawn_task(listen(subscription, receive), name=name)
         try:
             yield

@@ -105,7 +105,7 @@ async def messages(
 
         blocked = asyncio.Event()
         # By itself, so that a flood of messages pushes nothing else out: those are on the disk, the rest is not.
-        await closing.enter_async_context(heard(bus, "messages", wake, MessageReceived))
+        await closing.enter_async_context(heard(bus, "messages", wake, MessageReceived, first=True))
         await closing.enter_async_context(heard(bus, "receipts", take, ReceiptReceived))
         await closing.enter_async_context(heard(bus, "link", take, LinkStateChanged, EngineExited, InboxBlocked))
         closing.enter_context(watch_for_blocking(bus))

@@ -26,6 +26,7 @@ FRESH_FOR = timedelta(hours=1)
 _AGAIN_AFTER_S = 300.0
 """After a backup that failed."""
 
+_KINDS = (LinkStateChanged, LinkingCompleted, SessionRestored, SecretsRotated)
 _AS_GOOD_AS_NOW_S = 0.001
 """Timers may fire that much too early."""
 
@@ -71,7 +72,7 @@ class BackupKeeper:
         if self._newest_made_at is not None:
             age_s = (datetime.now(UTC) - self._newest_made_at).total_seconds()
             self._newest_at = asyncio.get_running_loop().time() - max(age_s, 0.0)
-        with self._bus.subscribe(Event, name="backup keeper", depth=_INBOX_DEPTH) as events:
+        with self._bus.subscribe(_KINDS, name="backup keeper", depth=_INBOX_DEPTH) as events:
             async with asyncio.TaskGroup() as group:
                 # Two tasks: what happens while a backup is made must not wait, and be dropped, in the inbox.
                 group.create_task(self._follow(events), name="backup keeper's events")

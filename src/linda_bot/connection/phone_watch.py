@@ -39,7 +39,7 @@ class PhoneWatch:
 
     async def run(self) -> None:
         """Follow the events until cancelled."""
-        with self._bus.subscribe(Event, name="phone watch", depth=_INBOX_DEPTH) as events:
+        with self._bus.subscribe((LinkingCompleted, MessageReceived), name="phone watch", depth=_INBOX_DEPTH) as events:
             await self._follow(events)
 
     async def _follow(self, events: Subscription[Event]) -> None:

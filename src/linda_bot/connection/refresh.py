@@ -33,7 +33,7 @@ class Refresher:
 
     async def run(self) -> None:
         """Follow the link until cancelled."""
-        with self._bus.subscribe(Event, name="refresh", depth=_INBOX_DEPTH) as events:
+        with self._bus.subscribe((EngineStarted, LinkStateChanged), name="refresh", depth=_INBOX_DEPTH) as events:
             while True:
                 event = await events.next_within(self._due_in_s())
                 if event is not None:

@@ -24,6 +24,17 @@ from linda_bot.whatsapp.events import (
 )
 from linda_bot.whatsapp.port import WhatsAppClient
 
+_KINDS = (
+    SessionRestored,
+    SessionWentBack,
+    LinkingStarted,
+    Connected,
+    Disconnected,
+    EngineExited,
+    OfflineSyncCompleted,
+    MessageReceived,
+    MessageUndecryptable,
+)
 QUIET_S = 0.3
 _SYNC_WITHIN_S = 30.0
 """How long to wait for the end of the offline sync after the login."""
@@ -66,7 +77,7 @@ class RestoreWatch:
 
     async def run(self) -> None:
         """Follow the events until cancelled."""
-        with self._bus.subscribe(Event, name="restore watch", depth=_INBOX_DEPTH) as events:
+        with self._bus.subscribe(_KINDS, name="restore watch", depth=_INBOX_DEPTH) as events:
             try:
                 await self._follow(events)
             finally:

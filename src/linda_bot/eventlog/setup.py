@@ -32,6 +32,10 @@ class _PatientFileHandler(logging.handlers.RotatingFileHandler):
         Path(self.baseFilename).touch(mode=0o600)  # also the file that follows a rotation
         return super()._open()
 
+    def shouldRollover(self, _record: logging.LogRecord) -> bool:  # noqa: N802 (the name is logging's)
+        # Not by the length of the line to come, which would be made twice for that.
+        return self.stream is not None and self.stream.tell() >= self.maxBytes
+
     def emit(self, record: logging.LogRecord) -> None:
         self._failed = False
         super().emit(record)

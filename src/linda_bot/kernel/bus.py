@@ -69,14 +69,15 @@ class EventBus:
 
     @contextmanager
     def subscribe(
-        self, kind: type[E] | tuple[type[E], ...], *, name: str, depth: int = 64
+        self, kind: type[E] | tuple[type[E], ...], *, name: str, depth: int = 64, first: bool = False
     ) -> Iterator[Subscription[E]]:
         """Open an inbox for this kind of event, or these kinds, and those derived from it.
 
-        Whoever must not miss an event asks for no others: a flood of them would push it out.
+        Whoever must not miss an event asks for no others: a flood of them would push it out. Who comes `first` is
+        woken before the others.
         """
         subscription = Subscription(kind, name=name, depth=depth)
-        self._subscriptions.append(subscription)
+        self._subscriptions.insert(0 if first else len(self._subscriptions), subscription)
         try:
             yield subscription
         finally:

@@ -33,12 +33,15 @@ def conversations(connection: sqlite3.Connection, owner: str) -> list[str]:
 
 
 def take(connection: sqlite3.Connection, owner: str, conversation: str, limit: int) -> tuple[list[Waiting], list[str]]:
-    """Return the oldest messages that wait, and note that the first is begun; also what is wrong with some of them."""
+    """Return the oldest messages that wait, and note that the first is begun; also what is wrong with some of them.
+
+    The oldest by WhatsApp's clock: with more than 2,048 waiting, the client library no longer keeps their order.
+    """
     found: list[Waiting] = []
     unreadable: list[str] = []
     rows: Sequence[sqlite3.Row] = connection.execute(
         "SELECT seq, body, received_at, begun, failures FROM inbox"
-        " WHERE state = 0 AND owner = ? AND conversation = ? ORDER BY seq LIMIT ?",
+        " WHERE state = 0 AND owner = ? AND conversation = ? ORDER BY sent_at, seq LIMIT ?",
         (owner, conversation, limit),
     ).fetchall()
     for row in rows:

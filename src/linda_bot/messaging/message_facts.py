@@ -106,9 +106,9 @@ class MessageFacts:
 
     @property
     def is_from_owner(self) -> bool:
-        """Whether it comes from one of the bot's owners, by phone number."""
+        """Whether it comes from one of the bot's owners, by phone number, or was typed on the bot's own account."""
         number = self.sender_number
-        return bool(number) and number in self._scene.owners
+        return self.from_me or (bool(number) and number in self._scene.owners)
 
     @property
     def is_backlog(self) -> bool:

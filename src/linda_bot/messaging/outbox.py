@@ -25,6 +25,7 @@ _AT_ONCE = 16
 _AFTER_A_REFUSAL_S = 0.25
 _LOOK_EVERY_S = 5.0
 """How often the disk is looked at for what came without a word, from another process or too late."""
+_SHORTEST_S = 0.001
 _REMEMBERED_CHATS = 5000
 
 
@@ -165,7 +166,7 @@ class Outbox:
             if not self._turns:
                 self._idle.set()
             with suppress(TimeoutError):
-                async with asyncio.timeout(min(wait_s, _LOOK_EVERY_S)):
+                async with asyncio.timeout(min(max(wait_s, _SHORTEST_S), _LOOK_EVERY_S)):
                     await self._wake.wait()
 
     async def _look(self, owner: str) -> None:

@@ -93,6 +93,12 @@ def look_at_guard(store: Path) -> Guard:
     return Guard(active=True, caught=caught)
 
 
+def drop_guard(store: Path) -> None:
+    """Remove the trigger; only while no engine has the store open. Raises sqlite3.Error."""
+    with opened(store, "rw") as database, database:
+        take_guard_away(database)
+
+
 def take_guard_away(database: sqlite3.Connection) -> None:
     """Remove the trigger; before an engine opens the store, whose version may be another one."""
     database.execute(f"DROP TRIGGER IF EXISTS {_NAME}")

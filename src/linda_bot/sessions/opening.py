@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from linda_bot.sessions.aftercare import begin_aftercare
-from linda_bot.sessions.guard import take_guard_away
+from linda_bot.sessions.guard import drop_guard, take_guard_away
 from linda_bot.sessions.obstacles import clear_the_way
 from linda_bot.sessions.paths import SessionPaths
 from linda_bot.sessions.ratchets import strip_ratchets
@@ -53,6 +53,7 @@ def open_session(paths: SessionPaths) -> Opening:
         if found.verdict is Verdict.NOT_LINKED:
             with contextlib.suppress(sqlite3.Error):
                 forget_seal(paths.store)
+                drop_guard(paths.store)
         return Opening(found)
     try:
         because = _cure(paths, found.identity, mark, because=_LOG_LOST if log_is_lost else "")

@@ -1,6 +1,7 @@
 """A bot in the same process as its test: everything between WhatsApp and the handlers is the real thing."""
 
 import tempfile
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -59,7 +60,7 @@ class TestBot(Assertions):
         self._record = Record()
         self._router = self._around((*routers, *loaded))
         setup = Setup(
-            directory=Path(tempfile.mkdtemp(prefix="linda-bot-test-")),
+            directory=Path(tempfile.gettempdir(), f"linda-bot-test-{uuid.uuid4().hex}"),
             router=self._router,
             prefix=prefix,
             owners=frozenset(map(_number_of, owners)),

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from linda_bot.kernel.errors import UsageError
+from linda_bot.kernel.files import make_private_dir
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.testing.clock import Clock
 from linda_bot.testing.life import Life, Setup, life
@@ -31,6 +32,7 @@ class Stage:
         self._starting: asyncio.Future[Life] | None = None
         self._ending: asyncio.Event | None = None
         self._is_killed = False
+        self._is_closed = False
 
     @property
     def life(self) -> Life:
@@ -57,8 +59,9 @@ class Stage:
         """Begin a life, unless there is one; an error of a start-up hook comes out."""
         loop = asyncio.get_running_loop()
         if self._living is None or self._living.done() or self._starting is None:
-            if not self._setup.directory.is_dir():
+            if self._is_closed:
                 raise UsageError("this TestBot was closed")
+            make_private_dir(self._setup.directory)
             self._loop, self._clock, self._is_killed = loop, Clock.of_running_loop(), False
             self._starting, self._ending = loop.create_future(), asyncio.Event()
             self._living = spawn_task(self._live(self._starting, self._ending), name="bot under test")
@@ -83,6 +86,7 @@ class Stage:
             if self._loop.is_running():
                 raise UsageError("stop the bot first: await bot.stop()")
             self._loop.run_until_complete(self.stop())
+        self._is_closed = True
         shutil.rmtree(self._setup.directory, ignore_errors=True)
 
     async def until(self, done: asyncio.Future[None], since: int, what: str, *, of: str = "") -> None:

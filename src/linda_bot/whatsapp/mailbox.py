@@ -35,8 +35,8 @@ _LOOK_EVERY = 256
 _LID, _PHONE = "@lid", "@s.whatsapp.net"
 
 _TAKE_IN = """
-INSERT INTO inbox (owner, conversation, sender, id, received_at, body)
-SELECT :owner, :conversation, :sender, :id, :now, :body
+INSERT INTO inbox (owner, conversation, sender, id, sent_at, received_at, body)
+SELECT :owner, :conversation, :sender, :id, :sent_at, :now, :body
 WHERE NOT EXISTS (
     SELECT 1 FROM inbox WHERE id = :id AND owner = :owner
     AND sender IN (:sender, :sender_1, :sender_2) AND conversation IN (:conversation, :chat_1, :chat_2)
@@ -160,6 +160,7 @@ def _write_down(connection: sqlite3.Connection, owner: str, message: IncomingMes
             "sender_1": message.sender,
             "sender_2": message.sender_alt,
             "id": message.id,
+            "sent_at": message.sent_at.timestamp(),
             "now": time.time(),
             "body": encode_body(message),
         },

@@ -26,11 +26,12 @@ CREATE TABLE IF NOT EXISTS inbox (
     begun INTEGER NOT NULL DEFAULT 0,
     failures INTEGER NOT NULL DEFAULT 0,
     error TEXT NOT NULL DEFAULT '',
+    sent_at REAL NOT NULL DEFAULT 0,
     received_at REAL NOT NULL,
     done_at REAL,
     body BLOB
 );
-CREATE INDEX IF NOT EXISTS inbox_waiting ON inbox (owner, conversation, seq) WHERE state = 0;
+CREATE INDEX IF NOT EXISTS inbox_waiting ON inbox (owner, conversation, sent_at, seq) WHERE state = 0;
 CREATE INDEX IF NOT EXISTS inbox_ids ON inbox (id);
 CREATE INDEX IF NOT EXISTS inbox_done ON inbox (done_at) WHERE done_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS outbox (

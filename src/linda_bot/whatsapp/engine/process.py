@@ -120,6 +120,8 @@ class Engine:
         self._codes = 0
         self._synced_from: datetime | None = None
         """When the link came up; None again once everything that waited was delivered."""
+        self._last_line = ""
+        self._repeats = 0
         self.writes_down = False
 
     def carry_out(self, request: AnyRequest) -> None:
@@ -186,7 +188,14 @@ class Engine:
         from linda_bot.whatsapp.engine import translation
 
         try:
-            self._tell(translation.translate_log(payload))
+            entry = translation.translate_log(payload)
+            if entry.line == self._last_line:  # it says some things for every message of a flood
+                self._repeats += 1
+                return
+            repeats, self._repeats, self._last_line = self._repeats, 0, entry.line
+            if repeats:
+                self._tell(EnginePrinted(line=f"the line before came {repeats} more times", level=entry.level))
+            self._tell(entry)
         except Exception as error:  # noqa: BLE001 (an exception would vanish in the callback)
             self._tell(EnginePrinted(line=f"a log line was not understood: {error!r}", level="error"))
 
