@@ -143,6 +143,9 @@ class RealWorld:
     def vanish(self) -> None:
         self._sandbox.front.refuse = True
 
+    def hold_sends(self) -> None:
+        self._sandbox.armed.lost_acks.add(True, number=NUMBER)  # noqa: FBT003 (it happens)
+
     def fall_silent(self, client: WhatsAppClient) -> None:
         assert isinstance(client, EngineClient)
         assert client.pid is not None

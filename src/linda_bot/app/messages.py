@@ -33,6 +33,7 @@ from linda_bot.whatsapp.events import EngineExited, InboxBlocked, MessageReceive
 _CLEAN_EVERY_S = 3600.0
 _KEEP_ASIDE_S = 30 * 86400.0
 _HOOK_WITHIN_S = 10.0
+_CANCELLED_WITHIN_S = 1.0
 
 
 class Messages(NamedTuple):
@@ -159,7 +160,7 @@ class _Hooks:
         self._stopped = True
         for task in (self._starting, *self._receipts):
             task.cancel()
-        await asyncio.wait({self._starting, *self._receipts})
+        await asyncio.wait({self._starting, *self._receipts}, timeout=_CANCELLED_WITHIN_S)
         await self._run([hook for router in self._inbox.routers for hook in router.shutdown_hooks()], self._bot)
 
     async def _start(self, number: str) -> None:

@@ -60,6 +60,8 @@ class Outbox:
         self._owner: str | None = None
         """Whose messages are sent; None before the first login."""
         self._turns = Turns()
+        self._serving = ""
+        """The chat whose turn it is."""
         self._loaded: dict[str, deque[Parcel]] = {}
         self._heard: OrderedDict[str, float] = OrderedDict()
         self._verdicts = Verdicts(store, bus, repeat_unknown=manners.repeat_unknown)
@@ -93,6 +95,17 @@ class Outbox:
             self._turns.want(chat, now)
             self._idle.clear()
         self._wake.set()
+
+    def offer(self, owner: str, parcels: Sequence[Parcel]) -> None:
+        """Say what was just put in, for the first time, so that it need not be read from the disk.
+
+        What waits for their chats already comes first, and is on the disk.
+        """
+        known = owner == self._owner and self._looked_at > -math.inf
+        for chat in dict.fromkeys(parcel.chat for parcel in parcels):
+            if known and chat != self._serving and chat not in self._turns and chat not in self._loaded:
+                self._loaded[chat] = deque(parcel for parcel in parcels if parcel.chat == chat)
+        self.wake(parcel.chat for parcel in parcels)
 
     async def confirmed(self, key: int) -> str:
         """Wait until a message was sent and return its id at WhatsApp; raises SendError."""
@@ -184,6 +197,17 @@ class Outbox:
 
     async def _serve(self, chat: str) -> None:
         """Send the first message that waits for a chat, once the link is up, and put the chat behind the others."""
+        self._serving = chat
+        try:
+            was_waiting = await self._send_first(chat)
+        finally:
+            self._serving = ""
+        if was_waiting:
+            self.wake([chat])  # there may be more of its messages on the disk
+            await asyncio.sleep(self._pause_s())
+
+    async def _send_first(self, chat: str) -> bool:
+        """Send the first message that waits for a chat; return whether one did."""
         client = await self._client()
         await self._settled.wait()
         owner, loaded = self._owner or "", self._loaded
@@ -191,7 +215,7 @@ class Outbox:
         parcels = await self._without_expired(chat, parcels)
         if not parcels or loaded is not self._loaded:
             self._turns.forgive(chat)
-            return
+            return False
         # What has waited longer than this process lives tells of an outage, too.
         waited_s = time.time() - parcels[0].created_at - (asyncio.get_running_loop().time() - self._up_since)
         self._outage_s = max(self._outage_s, waited_s)
@@ -204,8 +228,7 @@ class Outbox:
                 loaded[chat] = parcels
         else:
             self._turns.put_off(chat, asyncio.get_running_loop().time())
-        self.wake([chat])  # there may be more of its messages on the disk
-        await asyncio.sleep(self._pause_s())
+        return True
 
     def _pause_s(self) -> float:
         up_for_s = asyncio.get_running_loop().time() - self._up_since

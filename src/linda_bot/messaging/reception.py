@@ -16,7 +16,7 @@ from linda_bot.kernel.files import make_private_dir
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.messaging.outbox import Outbox
 from linda_bot.messaging.scene import State
-from linda_bot.messaging.store import Draft, Store, Waiting
+from linda_bot.messaging.store import Draft, Parcel, Store, Waiting
 from linda_bot.whatsapp.content import AnyContent, File
 from linda_bot.whatsapp.events import IncomingMessage
 from linda_bot.whatsapp.mailbox import Inbound
@@ -223,5 +223,12 @@ class Reception:
         del self._held[: len(held)]  # more may have been said meanwhile
         for (_, ticket), key in zip(held, keys, strict=True):
             ticket.key = key
-        if held:
-            self._desk.outbox.wake(dict.fromkeys(draft.chat for draft, _ in held))
+        if self._waiting.begun or self._waiting.failures:  # some of it may have been put in, and sent, before
+            self._desk.outbox.wake(draft.chat for draft, _ in held)
+        elif held:
+            now = time.time()
+            parcels = [
+                Parcel(key, draft.chat, draft.content, draft.joinable, now)
+                for (draft, _), key in zip(held, keys, strict=True)
+            ]
+            self._desk.outbox.offer(self._owner, parcels)

@@ -23,6 +23,9 @@ class Turns:
     def __bool__(self) -> bool:
         return bool(self._wanted)
 
+    def __contains__(self, chat: str) -> bool:
+        return chat in self._wanted
+
     def want(self, chat: str, now: float) -> None:
         """Say that something waits for a chat; a chat that is wanted already keeps its place."""
         self._wanted.setdefault(chat, now)
