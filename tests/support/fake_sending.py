@@ -1,13 +1,14 @@
 """How a fake engine sends: one message after the other, each step written into the mailbox, as the real one does."""
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from linda_bot.whatsapp.content import AnyContent
 from linda_bot.whatsapp.mailbox import Dispatch, Outbound
-from linda_bot.whatsapp.outcomes import NOT_PENDING
+from linda_bot.whatsapp.outcomes import NOT_PENDING, OUTBOX_UNWRITABLE
 from linda_bot.whatsapp.port import ClientError, NoAnswerError, NotSentError, SentMessage
 
 Exchange = Callable[[str, AnyContent], Awaitable[str]]
@@ -54,17 +55,16 @@ class FakeSending:
     async def _carry_out(self, chat: str, content: AnyContent, rows: Sequence[int]) -> SentMessage:
         async with self._one_at_a_time:
             await self._step("asked")
-            if rows and self._dispatch is not None and not self._dispatch.begin(rows):
-                raise NotSentError(NOT_PENDING)
+            self._begin(rows)
             await self._step("begun")
             try:
                 message_id = await self._exchange(chat, content)
             except ClientError as error:
-                self._note(rows, _state_after(error), error=str(error))
+                await self._note(rows, _state_after(error), error=str(error))
                 await self._step("noted")
                 raise
             await self._step("sent")
-            self._note(rows, Outbound.SENT, message_id=message_id)
+            await self._note(rows, Outbound.SENT, message_id=message_id)
             await self._step("noted")
             return SentMessage(id=message_id, at=datetime.now(UTC))
 
@@ -72,9 +72,22 @@ class FakeSending:
         self._on_step(name)
         await asyncio.sleep(0)  # who was killed in it goes no further
 
-    def _note(self, rows: Sequence[int], state: Outbound, *, message_id: str = "", error: str = "") -> None:
-        if rows and self._dispatch is not None:
-            self._dispatch.end(rows, state, message_id=message_id, error=error)
+    def _begin(self, rows: Sequence[int]) -> None:
+        try:
+            if rows and self._dispatch is not None and not self._dispatch.begin(rows):
+                raise NotSentError(NOT_PENDING)
+        except (sqlite3.Error, OSError) as error:
+            raise NotSentError(OUTBOX_UNWRITABLE) from error
+
+    async def _note(self, rows: Sequence[int], state: Outbound, *, message_id: str = "", error: str = "") -> None:
+        while rows and self._dispatch is not None:
+            try:
+                self._dispatch.end(rows, state, message_id=message_id, error=error)
+            except (sqlite3.Error, OSError):
+                self._dispatch.close()
+                await asyncio.sleep(0.25)
+            else:
+                return
 
     def _forget(self, work: asyncio.Task[SentMessage]) -> None:
         self._work.discard(work)

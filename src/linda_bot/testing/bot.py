@@ -109,8 +109,8 @@ class TestBot(Assertions):
 
     async def advance(self, seconds: float, *, check: bool = True) -> Answers:
         """Let time pass at once, with all that is due in it, and return what the bot sent."""
-        await self._stage.start()
-        with self._record.step(Answers()) as answers:
+        with self._record.step(Answers()) as answers:  # what waits may go out at the first opportunity
+            await self._stage.start()
             await self._stage.pass_time(seconds)
         self._raise_new_failures(check=check)
         return answers

@@ -252,13 +252,13 @@ class ReceiptReceived(Event, frozen=True, kw_only=True):
 
 
 class InboxBlocked(Event, frozen=True, kw_only=True):
-    """Messages cannot be written down, so none is taken from WhatsApp; it is tried again all the time."""
+    """The mailbox cannot be written, so no message is taken from WhatsApp, or none is sent; it is tried again."""
 
     because: str
 
 
 class InboxUnblocked(Event, frozen=True, kw_only=True):
-    """Messages can be written down again."""
+    """The mailbox can be written again."""
 
 
 ClientEvent = (

@@ -148,7 +148,7 @@ class Dispatch:
 
 
 def _write_down(connection: sqlite3.Connection, owner: str, message: IncomingMessage) -> tuple[int, str]:
-    conversation, sender = _names(connection, message)
+    conversation, sender = _names(connection, owner, message)
     cursor = connection.execute(
         _TAKE_IN,
         {
@@ -168,12 +168,26 @@ def _write_down(connection: sqlite3.Connection, owner: str, message: IncomingMes
     return (cursor.lastrowid or 0 if cursor.rowcount == 1 else 0), conversation
 
 
-def _names(connection: sqlite3.Connection, message: IncomingMessage) -> tuple[str, str]:
+def _names(connection: sqlite3.Connection, owner: str, message: IncomingMessage) -> tuple[str, str]:
     """Return the one name of the conversation and of the sender, whichever of their two the message came with."""
     sender = _one_name(connection, message.sender, message.sender_alt)
     if message.is_group:
         return message.chat, sender
-    return _one_name(connection, message.chat, message.chat_alt), sender
+    name = _one_name(connection, message.chat, message.chat_alt)
+    for lid in (message.chat, message.chat_alt):
+        if lid.endswith(_LID) and lid != name and not _takes_over(connection, owner, lid, name):
+            name = lid
+    return name, sender
+
+
+def _takes_over(connection: sqlite3.Connection, owner: str, lid: str, phone: str) -> bool:
+    """Continue a conversation under its better name; return False while messages still wait under the old one."""
+    waiting = "SELECT 1 FROM inbox WHERE state = 0 AND owner = ? AND conversation = ? LIMIT 1"
+    if connection.execute(waiting, (owner, lid)).fetchone() is not None:
+        return False
+    moving = "UPDATE OR IGNORE memory SET conversation = ? WHERE owner = ? AND conversation = ?"
+    connection.execute(moving, (phone, owner, lid))
+    return True
 
 
 def _one_name(connection: sqlite3.Connection, jid: str, other: str) -> str:

@@ -132,7 +132,7 @@ async def test_a_life_without_a_crash(mail_path: Path) -> None:
 
     assert sorted(world.whatsapp.heard) == ANSWERS
     assert set(world.handled.values()) == {1}
-    assert world.steps_until_done == STEPS
+    assert STEPS - 20 <= world.steps_until_done <= STEPS
 
 
 @pytest.mark.parametrize(("victim", "step"), EVERY_DEATH)

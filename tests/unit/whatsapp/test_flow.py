@@ -149,11 +149,11 @@ class FakeLibrary:
         return f"S{len(self.sent)}", NOW
 
 
-def departures(path: Path, library: FakeLibrary) -> Departures:
+def departures(path: Path, library: FakeLibrary, tell: Callable[[ClientEvent], None] = lambda _: None) -> Departures:
     """Return what sends, with two messages in the outbox."""
     with closing(open_mailbox(path)) as connection, writing(connection):
         connection.executemany("INSERT INTO outbox (owner, chat, created_at) VALUES ('', '', ?)", [(0,), (0,)])
-    return Departures(connect(path), cast("Library", library))
+    return Departures(connect(path), cast("Library", library), tell)
 
 
 def send(*rows: int) -> Send:
@@ -239,20 +239,23 @@ def test_after_the_close_nothing_is_begun(path: Path) -> None:
 def test_an_outbox_that_cannot_be_written_lets_nothing_leave(path: Path) -> None:
     """Nobody could say later what became of it."""
     library = FakeLibrary()
-    sending = departures(path, library)
+    told: list[ClientEvent] = []
+    sending = departures(path, library, told.append)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
     answer = sending.send(send(1))
     assert isinstance(answer, Failed)
     assert isinstance(request_error(answer.error), NotSentError)
     assert not library.sent
+    assert [type(event) for event in told] == [InboxBlocked]
 
 
 @pytest.mark.parametrize("ends", [True, False])
 def test_an_outcome_that_cannot_be_written_is_written_later(path: Path, *, ends: bool) -> None:
     """The answer waits for it; an engine that ends meanwhile leaves a doubt, and ends all the same."""
     library = FakeLibrary()
-    sending = departures(path, library)
+    told: list[ClientEvent] = []
+    sending = departures(path, library, told.append)
     aside = path.with_name("aside")
 
     def take_away() -> None:
@@ -274,10 +277,11 @@ def test_an_outcome_that_cannot_be_written_is_written_later(path: Path, *, ends:
     thread.join(5)
     assert isinstance(answers[0], Sent)
     assert row(path)[0] is (Outbound.SENDING if ends else Outbound.SENT)
+    assert [type(event) for event in told] == ([InboxBlocked] if ends else [InboxBlocked, InboxUnblocked])
 
 
 def test_rows_are_not_needed(path: Path) -> None:
     """Whoever sends without an outbox gets the answer only."""
-    answer = Departures(connect(None), cast("Library", FakeLibrary())).send(send())
+    answer = Departures(connect(None), cast("Library", FakeLibrary()), lambda _: None).send(send())
     assert isinstance(answer, Sent)
     assert isinstance(request_error("server returned error 400"), ClientError)

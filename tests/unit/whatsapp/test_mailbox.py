@@ -142,14 +142,25 @@ def test_a_conversation_has_one_name(intake: Intake) -> None:
     names = [
         intake.take_in(ME, each)[1]
         for each in (
-            message("A", LID),
             message("B", LID, chat_alt=PHONE),
             message("C", LID),
             message("D", PHONE),
             message("E", GROUP, LID),
         )
     ]
-    assert names == [LID, PHONE, PHONE, PHONE, GROUP]
+    assert names == [PHONE, PHONE, PHONE, GROUP]
+
+
+def test_a_conversation_that_gets_its_better_name(path: Path, intake: Intake) -> None:
+    """Not while messages wait under the old one: they would overtake each other. What is remembered goes with it."""
+    assert intake.take_in(ME, message("A", LID))[1] == LID
+    assert intake.take_in(ME, message("B", PHONE, chat_alt=LID))[1] == LID
+    with closing(open_mailbox(path)) as connection, writing(connection):
+        connection.execute("UPDATE inbox SET state = 1")
+        connection.execute("INSERT INTO memory VALUES (?, ?, '{}')", (ME, LID))
+    assert intake.take_in(ME, message("C", LID, chat_alt=PHONE))[1] == PHONE
+    assert intake.take_in(ME, message("B", LID, chat_alt=PHONE))[0] == 0
+    assert [row["conversation"] for row in rows(path, "memory")] == [PHONE]
 
 
 def test_a_name_that_is_no_persons_is_not_remembered(path: Path, intake: Intake) -> None:

@@ -31,13 +31,33 @@ _UNUSABLE = (sqlite3.Error, MailboxError, OSError)
 Tell = Callable[[ClientEvent], None]
 
 
+class _Blockade:
+    """Tells that the mailbox cannot be used, and that it can again; once each."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._stands = False
+
+    def begin(self, because: str) -> None:
+        """Tell it, if it is new."""
+        if not self._stands:
+            self._stands = True
+            self._tell(InboxBlocked(because=because))
+
+    def end(self) -> None:
+        """Tell it, if it was not so before."""
+        if self._stands:
+            self._stands = False
+            self._tell(InboxUnblocked())
+
+
 class Arrivals:
     """Takes messages off the library's hands, on its thread; it is held back while they cannot be written down."""
 
     def __init__(self, request: Connect, tell: Tell) -> None:
         self._tell = tell
         self._intake = Intake(Path(request.mailbox), most_waiting=request.most_waiting) if request.mailbox else None
-        self._blocked = False
+        self._blockade = _Blockade(tell)
 
     def take(self, message: IncomingMessage, owner: str) -> None:
         """Write a message down, however long that takes, then tell of it."""
@@ -52,16 +72,16 @@ class Arrivals:
         else:
             self._tell(MessageRepeated(id=message.id, chat=message.chat))
         while self._is_full(intake, owner):
-            self._block("too many messages wait to be handled")
+            self._blockade.begin("too many messages wait to be handled")
             time.sleep(_TRY_AGAIN_S)
-        self._unblock()
+        self._blockade.end()
 
     def _write(self, intake: Intake, message: IncomingMessage, owner: str) -> tuple[int, str]:
         while True:
             try:
                 return intake.take_in(owner, message)
             except _UNUSABLE as error:
-                self._block(f"the mailbox cannot be written: {error}")
+                self._blockade.begin(f"the mailbox cannot be written: {error}")
                 time.sleep(_TRY_AGAIN_S)
 
     @staticmethod
@@ -71,22 +91,13 @@ class Arrivals:
         except _UNUSABLE:
             return False
 
-    def _block(self, because: str) -> None:
-        if not self._blocked:
-            self._blocked = True
-            self._tell(InboxBlocked(because=because))
-
-    def _unblock(self) -> None:
-        if self._blocked:
-            self._blocked = False
-            self._tell(InboxUnblocked())
-
 
 class Departures:
     """Gives messages to the library, on one thread, and writes down what becomes of them."""
 
-    def __init__(self, request: Connect, library: "Library") -> None:
+    def __init__(self, request: Connect, library: "Library", tell: Tell) -> None:
         self._library = library
+        self._blockade = _Blockade(tell)
         self._dispatch = Dispatch(Path(request.mailbox)) if request.mailbox else None
         self._gate = Lock()
         self._closed = False
@@ -119,6 +130,7 @@ class Departures:
             if dispatch is not None and not dispatch.begin(request.rows):
                 return Failed(id=request.id, error=NOT_PENDING)
         except _UNUSABLE as error:
+            self._blockade.begin(f"the mailbox cannot be written: {error}")
             return Failed(id=request.id, error=f"{OUTBOX_UNWRITABLE}: {error}")
         try:
             message_id, sent_at = self._library.send(request.chat, request.content)
@@ -136,12 +148,14 @@ class Departures:
         while dispatch is not None:
             try:
                 dispatch.end(request.rows, state, message_id=message_id, error=error)
-            except _UNUSABLE:
+            except _UNUSABLE as trouble:
+                self._blockade.begin(f"the mailbox cannot be written: {trouble}")
                 dispatch.close()
                 if self._closed:
                     return  # it stays as it was begun, which counts as unknown
                 time.sleep(_TRY_AGAIN_S)
             else:
+                self._blockade.end()
                 return
 
 

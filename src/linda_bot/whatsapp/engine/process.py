@@ -210,7 +210,7 @@ class Engine:
             return
         self._library = Library(Path(request.store), request.device_name, request.log_level, receipts=request.receipts)
         self._arrivals = Arrivals(request, self._tell)
-        self._departures = Departures(request, self._library)
+        self._departures = Departures(request, self._library, self._tell)
         self.writes_down = bool(request.mailbox)
         Thread(target=self._stay_connected, name="connection", daemon=True).start()
         self._notices.send(Done(id=request.id))
