@@ -17,6 +17,9 @@ from linda_bot.whatsapp.mailbox import Inbound, Outbound
 _LONGEST_TEXT = 60
 _ALL = "all"
 
+_Row = tuple[int, Inbound | Outbound, str, float, str, str, str]
+"""Number, state, who, when, kind, text and error of a message."""
+
 
 def inbox(options: argparse.Namespace) -> int:
     """List the messages that were set aside, or decide on them."""
@@ -31,24 +34,14 @@ def inbox(options: argparse.Namespace) -> int:
                 return ExitCode.USAGE
             return _decide(review, options.forget, aside, "forgotten", Review.forget)
     if options.json:
-        print_json([_received_json(each, options) for each in found], show_numbers=options.show_numbers)
+        _print_json(found, options)
     elif not found:
         say("No message needs you: none was set aside.")
     else:
         rows = [
-            (
-                str(each.key),
-                each.state.name.lower().replace("_", " "),
-                each.sender,
-                _age(each.received_at),
-                each.kind,
-                _preview(each.text, options),
-                each.error,
-            )
-            for each in found
+            (each.key, each.state, each.sender, each.received_at, each.kind, each.text, each.error) for each in found
         ]
-        heads = ("number", "state", "from", "came", "kind", "text", "because")
-        print_table(heads, rows, show_numbers=options.show_numbers)
+        _print_table(("number", "state", "from", "came", "kind", "text", "because"), rows, options)
         say("Have one handled again: linda-bot inbox --retry NUMBER (or all); let go of it: --forget NUMBER.")
     return ExitCode.OK
 
@@ -67,24 +60,12 @@ def outbox(options: argparse.Namespace) -> int:
                 return ExitCode.USAGE
             return _decide(review, options.drop, still, "deleted", Review.drop)
     if options.json:
-        print_json([_to_send_json(each, options) for each in found], show_numbers=options.show_numbers)
+        _print_json(found, options)
     elif not found:
         say("Everything was sent.")
     else:
-        rows = [
-            (
-                str(each.key),
-                each.state.name.lower(),
-                each.chat,
-                _age(each.created_at),
-                each.kind,
-                _preview(each.text, options),
-                each.error,
-            )
-            for each in found
-        ]
-        heads = ("number", "state", "to", "written", "kind", "text", "because")
-        print_table(heads, rows, show_numbers=options.show_numbers)
+        rows = [(each.key, each.state, each.chat, each.created_at, each.kind, each.text, each.error) for each in found]
+        _print_table(("number", "state", "to", "written", "kind", "text", "because"), rows, options)
         if any(each.state is Outbound.UNKNOWN for each in found):
             say("Unknown: it may have arrived; sending it again may send it twice.")
         say("Send one again: linda-bot outbox --retry NUMBER (or all); delete it: --drop NUMBER.")
@@ -127,18 +108,25 @@ def _age(moment: float) -> str:
     return f"{span(time.time() - moment)} ago"
 
 
-def _preview(text: str, options: argparse.Namespace) -> str:
-    if not options.show_texts:
-        return mask_text(text) if text else ""
+def _print_table(heads: Sequence[str], rows: Sequence[_Row], options: argparse.Namespace) -> None:
+    shown = [
+        (str(key), _word(state).replace("_", " "), who, _age(at), kind, _cut(_text(text, options)), error)
+        for key, state, who, at, kind, text, error in rows
+    ]
+    print_table(heads, shown, show_numbers=options.show_numbers)
+
+
+def _print_json(found: Sequence[Received] | Sequence[ToSend], options: argparse.Namespace) -> None:
+    listed = [{**each._asdict(), "state": _word(each.state), "text": _text(each.text, options)} for each in found]
+    print_json(listed, show_numbers=options.show_numbers)
+
+
+def _word(state: Inbound | Outbound) -> str:
+    return state.name.lower()
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
-
-
-def _received_json(found: Received, options: argparse.Namespace) -> dict[str, object]:
-    return {**found._asdict(), "state": found.state.name.lower(), "text": _text(found.text, options)}
-
-
-def _to_send_json(found: ToSend, options: argparse.Namespace) -> dict[str, object]:
-    return {**found._asdict(), "state": found.state.name.lower(), "text": _text(found.text, options)}
 
 
 def _text(text: str, options: argparse.Namespace) -> str:
