@@ -31,9 +31,10 @@ lint: setup ## style, types and import contracts
 test: setup ## all tests
 	$(BIN)/python -m pytest
 
-chaos: setup ## 500 random damages to a session, and every fault of the sandbox in every phase: takes minutes
+chaos: setup ## 500 random damages, every fault in every phase, 50 kills in a flood, 20,000 waiting messages: takes long
 	$(BIN)/python -m pytest tests/e2e/test_damage.py --damages 500 -q
 	$(BIN)/python -m pytest tests/e2e/test_faults.py tests/e2e/test_every_fault.py tests/e2e/test_every_fault_flood.py --all-faults -q
+	$(BIN)/python -m pytest tests/e2e/test_kills.py tests/e2e/test_flood.py --kills 50 --flood 20000 --timeout 900 -q
 
 quick: lint ## what to run while working: lint and the tests without child processes
 	$(BIN)/python -m pytest -q -m "not slow" tests/unit
