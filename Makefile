@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: anew help setup run demo test chaos quick check lint fix bench lock clean
+.PHONY: anew help setup run demo test chaos quick unit check lint fix bench lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -36,7 +36,10 @@ chaos: setup ## 500 random damages, every fault in every phase, 50 kills in a fl
 	$(BIN)/python -m pytest tests/e2e/test_faults.py tests/e2e/test_every_fault.py tests/e2e/test_every_fault_flood.py --all-faults -q
 	$(BIN)/python -m pytest tests/e2e/test_kills.py tests/e2e/test_flood.py --kills 50 --flood 20000 --timeout 900 -q
 
-quick: lint ## what to run while working: lint and the tests without child processes
+quick: setup ## what to run while working: lint and the tests without child processes, side by side
+	@$(MAKE) --no-print-directory -j2 lint unit
+
+unit: setup
 	$(BIN)/python -m pytest -q -m "not slow" tests/unit
 
 check: lint test ## what CI runs

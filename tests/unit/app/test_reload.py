@@ -4,6 +4,8 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from linda_bot.app.reload import Reloader
 from linda_bot.kernel.bus import EventBus
 from linda_bot.messaging.events import HandlersKept, HandlersReloaded
@@ -13,6 +15,7 @@ from linda_bot.messaging.router import Router
 BOT = "from linda_bot import Router\nrouter = Router()\n@router.command({name!r})\nasync def it(message): ...\n"
 
 
+@pytest.mark.slow
 async def test_a_change_is_taken_over_and_a_mistake_is_not(tmp_path: Path) -> None:
     """The old handlers go on until the mistake is mended."""
     file = tmp_path / "reloaded_bot.py"

@@ -31,6 +31,7 @@ def test_everything_arrives_in_order(pipe: tuple[int, TextIO]) -> None:
     assert (patient.encoding, patient.isatty(), patient.fileno()) == ("ascii", False, stream.fileno())
 
 
+@pytest.mark.slow
 def test_a_slow_reader_is_told_what_it_missed(pipe: tuple[int, TextIO]) -> None:
     """Nobody waits for it, and no more than a megabyte is kept for it."""
     reading, stream = pipe

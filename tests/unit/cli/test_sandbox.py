@@ -175,6 +175,7 @@ def test_a_stream_that_never_ends() -> None:
     assert "too long" in wrong("/dev/zero")
 
 
+@pytest.mark.slow
 def test_a_screen_that_goes_on(tmp_path: Path) -> None:
     """A code is taken from a stream as soon as it is whole, while the bot waits for the scan."""
     pipe, whole, scanned = tmp_path / "pipe", screen().encode(), threading.Event()

@@ -68,6 +68,7 @@ async def test_when_all_is_well_again_the_link_is_up_within_one_wait(
         assert world.link.responds()
 
 
+@pytest.mark.slow
 @given(life=LIVES, linked=st.booleans(), pause=st.sampled_from([0.0, 0.01, 1.0, 11.0]), again=st.booleans())
 async def test_a_stop_at_any_moment_leaves_nothing(*, life: Life, linked: bool, pause: float, again: bool) -> None:
     """Asked and cancelled at any moment, once or twice: the engine is gone in seconds, and so is every task."""

@@ -143,6 +143,7 @@ async def test_a_sync_whose_end_is_never_told_is_waited_for_half_a_minute(tmp_pa
         assert not await world.held()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every_s", [0.02, 0.25])
 async def test_a_stream_holds_for_a_minute_at_most(tmp_path: Path, every_s: float) -> None:
     """However fast the messages come."""

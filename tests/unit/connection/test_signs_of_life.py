@@ -17,6 +17,7 @@ from tests.support.link_world import LinkWorld
 pytestmark = pytest.mark.looptime
 
 
+@pytest.mark.slow
 async def test_the_link_responds_through_every_normal_wait() -> None:
     """An outage of a day, with slow engines and long waits: nothing of it is a hang."""
     world = LinkWorld()

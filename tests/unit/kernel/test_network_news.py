@@ -198,6 +198,7 @@ PROGRAM = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
 def test_a_real_kernel() -> None:
     """In a network namespace of its own: a cable, an address, a route, and a lease that is renewed."""

@@ -145,6 +145,7 @@ def test_sighup_on_a_terminal_that_lives_is_a_hint() -> None:
         assert terminal.ended() == 0
 
 
+@pytest.mark.slow
 def test_a_shell_that_says_it_too_early() -> None:
     """Some shells send SIGHUP to what runs in the background and end a moment later, the terminal with them."""
     shell = 'set -m; "$@" & read line; kill -HUP $!; sleep 0.1; exit 0'
@@ -156,6 +157,7 @@ def test_a_shell_that_says_it_too_early() -> None:
         assert terminal.line() == "stopped"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("nohup"), reason="nohup(1) is not installed")
 def test_nohup_outlives_its_terminal() -> None:
     """It neither stops nor looks around, and still ends in order when it is told to."""

@@ -76,6 +76,7 @@ def test_nonsense_is_refused_by_one_error(data: bytes) -> None:
     assert isinstance(node, Node)
 
 
+@pytest.mark.slow
 @given(nodes, st.data())
 def test_a_node_that_was_cut_short_is_refused(node: Node, data: st.DataObject) -> None:
     """No prefix of a node is a node."""

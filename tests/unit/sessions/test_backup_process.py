@@ -66,6 +66,7 @@ def busy_engine(store: Path) -> Iterator[list[Exception]]:
         writer.join()
 
 
+@pytest.mark.slow
 def test_who_writes_all_the_time_is_not_held_up_and_the_copies_are_whole(paths: SessionPaths) -> None:
     """Each is a state that there was, and a later one than the one before; "database is locked" is never seen."""
     with closing(sqlite3.connect(paths.store)) as database, database:
@@ -109,6 +110,7 @@ def held_up(paths: SessionPaths) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 def test_one_that_takes_too_long_is_given_up(paths: SessionPaths) -> None:
     """The next one clears away what it left."""
     with held_up(paths):

@@ -70,6 +70,7 @@ async def test_a_running_holder_is_named_at_once(paths: SessionPaths) -> None:
     assert "--account or --data-dir" in str(caught.value)
 
 
+@pytest.mark.slow
 async def test_a_holder_that_is_ending_is_waited_for(paths: SessionPaths) -> None:
     """A restart that comes a moment too early is no error."""
     with holder(DAEMON, str(paths.data_dir), "stopping", "0.5"):
@@ -82,6 +83,7 @@ async def test_the_wait_is_bounded(paths: SessionPaths) -> None:
         await acquire_lock(paths, wait_s=0.3)
 
 
+@pytest.mark.slow
 async def test_an_engine_that_outlives_its_daemon_is_waited_for(paths: SessionPaths) -> None:
     """The store must have one user only."""
     with holder(ENGINE, str(paths.data_dir), "0.5"):

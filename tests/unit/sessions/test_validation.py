@@ -173,6 +173,7 @@ def test_a_full_disk_is_no_damage(paths: SessionPaths) -> None:
     assert paths.store.read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paths", ["plain"], indirect=True)
 def test_what_cannot_be_opened_is_no_damage(paths: SessionPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another owner's file, a foreign lock: one line that says what to do."""
@@ -193,6 +194,7 @@ def test_what_cannot_be_opened_is_no_damage(paths: SessionPaths, monkeypatch: py
         validate(paths)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paths", ["plain"], indirect=True)
 def test_a_busy_store_is_tried_again(paths: SessionPaths) -> None:
     """A lock that is gone after longer than one try waits is no trouble."""

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from linda_bot.whatsapp.engine.late_imports import LATE_MODULES
 
 
@@ -24,6 +26,7 @@ LOADED = (
 )
 
 
+@pytest.mark.slow
 def test_the_installed_library_loads_none_of_it() -> None:
     """Every module in the list is put off for real, and none of them is wished for in vain."""
     plain = run(LOADED)["loaded"]

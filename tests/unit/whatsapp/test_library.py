@@ -83,6 +83,7 @@ def test_receipts_are_not_subscribed_to(translated: dict[str, list[object]]) -> 
     assert translated["number"] == "971505760056"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["plain", "with space", "h#x", "q?z", "%41", "a&b=c;d", "ünïcode 猫", "it's"])
 def test_a_store_of_any_name_is_that_file(tmp_path: Path, name: str) -> None:
     """SQLite opens exactly the path, with our options in force."""

@@ -85,6 +85,7 @@ def test_a_picture_that_was_taken_with_the_camera_turned() -> None:
     assert Image.open(BytesIO(seen.thumbnail)).size == (50, 100)
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_large_when_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Is not unpacked; its size stands at the beginning."""
     monkeypatch.setattr(media_facts, "_MOST_PIXELS", 99)

@@ -439,6 +439,7 @@ def test_the_whole_message_is_kept(translated: dict[str, IncomingMessage]) -> No
     assert all(message.raw for name, message in translated.items() if EVENTS.get(name, (17,))[0] == 17 and message.id)
 
 
+@pytest.mark.slow
 def test_what_nobody_should_send_does_no_harm() -> None:
     """Five thousand protobufs that make no sense and a thousand hostile texts are translated and cross the pipe."""
     found = json.loads(run_child(str(Path(__file__).with_name("wild_messages.py"))))
