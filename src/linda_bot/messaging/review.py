@@ -14,7 +14,6 @@ from linda_bot.whatsapp.mailbox import Inbound, MailboxError, Outbound, decode_b
 
 NO_MAIL = Counts(0, 0, 0, 0, 0, 0)
 _OPEN_OUT = (Outbound.PENDING, Outbound.SENDING, Outbound.UNKNOWN, Outbound.FAILED)
-_AGAIN_OUT = (Outbound.UNKNOWN, Outbound.FAILED)
 
 
 class Received(NamedTuple):
