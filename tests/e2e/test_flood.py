@@ -103,7 +103,7 @@ def in_order(lines: Sequence[str], contacts: Sequence[Contact], each: int) -> in
     return max(abs(number - place) for numbers in found.values() for place, number in enumerate(numbers))
 
 
-@pytest.mark.parametrize("answers", [False, True], ids=["heard", "answered"])
+@pytest.mark.parametrize("answers", [pytest.param(False, marks=pytest.mark.rare), True], ids=["heard", "answered"])
 async def test_a_flood_waits_before_the_start(
     sandbox: Sandbox,
     start_bot: StartBot,

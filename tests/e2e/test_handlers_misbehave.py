@@ -112,7 +112,7 @@ def in_state(sandbox: Sandbox, state: Inbound) -> int:
         return int(database.execute("SELECT count(*) FROM inbox WHERE state = ?", (state,)).fetchone()[0])
 
 
-@pytest.mark.parametrize("how", ["fail", "hang", "stubborn"])
+@pytest.mark.parametrize("how", ["fail", "hang", pytest.param("stubborn", marks=pytest.mark.rare)])
 async def test_a_handler_that_does_not_do_its_work(
     sandbox: Sandbox, start_bot: StartBot, handlers: Path, people: tuple[Contact, Contact], how: str
 ) -> None:
