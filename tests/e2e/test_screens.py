@@ -89,6 +89,7 @@ def picture_text(file: Path) -> str:
     return str(found.text)
 
 
+@pytest.mark.rare
 async def test_each_code_takes_the_place_of_the_last(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
