@@ -90,8 +90,9 @@ def _chosen(choice: str, possible: Sequence[int]) -> Sequence[int]:
     if choice == _ALL:
         return possible
     if not choice.isdecimal() or int(choice) not in possible:
-        listed = ", ".join(map(str, possible[:5])) or "none"
-        raise UsageError(f"there is no such message {choice[:20]!r} to decide on; there is: {listed}")
+        listed = ", ".join(map(str, possible[:5]))
+        there_is = f"there are: {listed}" if listed else "there is none at all"
+        raise UsageError(f"there is no message {choice[:20]!r} to decide on; {there_is}")
     return [int(choice)]
 
 
