@@ -34,6 +34,8 @@ _CLEAN_EVERY_S = 3600.0
 _KEEP_ASIDE_S = 30 * 86400.0
 _HOOK_WITHIN_S = 10.0
 _CANCELLED_WITHIN_S = 1.0
+_MOST_RECEIPTS = 100
+"""For how many receipts hooks may run at the same time."""
 
 
 class Messages(NamedTuple):
@@ -148,7 +150,8 @@ class _Hooks:
     def receipt(self, event: ReceiptReceived) -> None:
         """Tell the author of a receipt."""
         hooks = [hook for router in self._inbox.routers for hook in router.receipt_hooks()]
-        if hooks:
+        # In a flood some are not told: receipts are news, and nothing of them is kept.
+        if hooks and len(self._receipts) < _MOST_RECEIPTS:
             task = spawn_task(self._run(hooks, event), name="receipt hooks")
             self._receipts.add(task)
             task.add_done_callback(self._receipts.discard)
