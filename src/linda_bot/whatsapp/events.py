@@ -248,7 +248,7 @@ class ReceiptReceived(Event, frozen=True, kw_only=True):
     chat: str
     sender: str
     kind: str
-    """neonize's word: `delivered`, `read`, `played` ..."""
+    """neonize's word: `delivered`, `inactive` (delivered to a device that is not in use), `read`, `played` ..."""
 
 
 class InboxBlocked(Event, frozen=True, kw_only=True):
