@@ -141,7 +141,9 @@ async def test_linking_by_code(sandbox: Sandbox, tmp_path: Path) -> None:
         await seen.until(Connected)
 
 
-async def pair_until_it_settles(sandbox: Sandbox, store: Path, *, scans: bool = True) -> Watched:
+async def pair_until_it_settles(
+    sandbox: Sandbox, store: Path, *, scans: bool = True, connects: bool = False
+) -> Watched:
     """Begin to link, scan if there is something, wait for the end of the round; return what was seen."""
     async with watched(sandbox, store) as seen:
         async with asyncio.timeout(5):
@@ -150,6 +152,8 @@ async def pair_until_it_settles(sandbox: Sandbox, store: Path, *, scans: bool = 
         if seen.all(QrIssued) and scans:
             await sandbox.phone(BOT).scan((await seen.until(QrIssued)).code)
         await seen.until(QrRoundEnded)
+        if connects:
+            await seen.until(Connected)
         await asyncio.sleep(0.5)
     return seen
 
@@ -171,11 +175,12 @@ async def test_a_line_that_is_cut_while_it_pairs(
     """Before the device has answered nothing is kept; afterwards only the login after 515 is tried again."""
     store = tmp_path / "new.db"
     await inject(sandbox, "close-pairing", {"step": step})
-    seen = await pair_until_it_settles(sandbox, store, scans=step != "after-codes")
+    connects = step == "after-515"
+    seen = await pair_until_it_settles(sandbox, store, scans=step != "after-codes", connects=connects)
 
     assert [event.outcome for event in seen.all(QrRoundEnded)] == [outcome]
     assert devices_in(store) == devices
-    assert len(seen.all(Connected)) == (step == "after-515")
+    assert len(seen.all(Connected)) == connects
     async with watched(sandbox, store) as again:
         if step == "after-answer-unregistered":
             assert (await again.until(LoggedOut)).code == 401

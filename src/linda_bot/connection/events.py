@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
-from linda_bot.kernel.events import Event, Secret
+from linda_bot.kernel.events import Category, Event, Secret, Severity
 
 
 class LinkStateChanged(Event, frozen=True, kw_only=True):
     """The link moved from one state to another."""
+
+    category = Category.CONNECTION
 
     old: str
     new: str
@@ -16,12 +18,16 @@ class LinkStateChanged(Event, frozen=True, kw_only=True):
 class SessionValidated(Event, frozen=True, kw_only=True):
     """The session's files were checked; the points in order, up to the first that cannot be lived with."""
 
+    category = Category.SESSION
+
     verdict: str
     points: tuple[str, ...]
 
 
 class RestoreStarted(Event, frozen=True, kw_only=True):
     """An existing session is being brought back."""
+
+    category = Category.SESSION
 
     attempt: int
     attempts: int
@@ -32,12 +38,16 @@ class RestoreStarted(Event, frozen=True, kw_only=True):
 class RestoreAuthenticated(Event, frozen=True, kw_only=True):
     """WhatsApp accepted the stored identity."""
 
+    category = Category.SESSION
+
     attempt: int
     duration_ms: int
 
 
 class RestoreCompleted(Event, frozen=True, kw_only=True):
     """The session is whole again and the bot listens."""
+
+    category = Category.SESSION
 
     attempt: int
     duration_ms: int
@@ -47,6 +57,8 @@ class RestoreCompleted(Event, frozen=True, kw_only=True):
 class LinkingStarted(Event, frozen=True, kw_only=True):
     """A round of QR codes begins."""
 
+    category = Category.SESSION
+
     round: int
     rounds: int
     why: str
@@ -55,11 +67,16 @@ class LinkingStarted(Event, frozen=True, kw_only=True):
 class LinkingCompleted(Event, frozen=True, kw_only=True):
     """The device is linked and the bot listens."""
 
+    category = Category.SESSION
+
     number: str
 
 
 class AttemptFailed(Event, frozen=True, kw_only=True):
     """An engine's life ended, or could not begin; what follows is decided next."""
+
+    category = Category.CONNECTION
+    severity = Severity.WARNING
 
     finding: str
     because: str
@@ -67,6 +84,9 @@ class AttemptFailed(Event, frozen=True, kw_only=True):
 
 class RetryScheduled(Event, frozen=True, kw_only=True):
     """Another attempt follows."""
+
+    category = Category.CONNECTION
+    severity = Severity.WARNING
 
     in_s: float
     attempt: int
@@ -79,12 +99,18 @@ class RetryScheduled(Event, frozen=True, kw_only=True):
 class SessionQuarantined(Event, frozen=True, kw_only=True):
     """The session's files, or only its store, were moved out of the way, not deleted."""
 
+    category = Category.SESSION
+    severity = Severity.WARNING
+
     to: str
     because: str
 
 
 class SessionRestored(Event, frozen=True, kw_only=True):
     """A backup was put in the store's place; what was sent and received since then is not in it."""
+
+    category = Category.SESSION
+    severity = Severity.WARNING
 
     backup: str
     made_at: datetime
@@ -96,6 +122,9 @@ class SessionRestored(Event, frozen=True, kw_only=True):
 class RestoreGaveUp(Event, frozen=True, kw_only=True):
     """None of the backups can be used; the session must be linked anew."""
 
+    category = Category.SESSION
+    severity = Severity.WARNING
+
     because: str
     passed_over: tuple[str, ...]
 
@@ -103,11 +132,16 @@ class RestoreGaveUp(Event, frozen=True, kw_only=True):
 class SessionWentBack(Event, frozen=True, kw_only=True):
     """The store had become older than what was sent from it; new Signal sessions are begun for all contacts."""
 
+    category = Category.SESSION
+    severity = Severity.WARNING
+
     because: str
 
 
 class RestoreJudged(Event, frozen=True, kw_only=True):
     """Ten minutes after a restore: whether what arrived could be read."""
+
+    category = Category.SESSION
 
     verdict: str
     received: int
@@ -120,6 +154,8 @@ class RestoreJudged(Event, frozen=True, kw_only=True):
 class SessionBackedUp(Event, frozen=True, kw_only=True):
     """A verified backup is there."""
 
+    category = Category.SESSION
+
     backup: str
     reason: str
     size: int
@@ -130,6 +166,9 @@ class SessionBackedUp(Event, frozen=True, kw_only=True):
 class BackupFailed(Event, frozen=True, kw_only=True):
     """A backup could not be made; those that were there still are."""
 
+    category = Category.SESSION
+    severity = Severity.WARNING
+
     reason: str
     error: str
 
@@ -137,17 +176,24 @@ class BackupFailed(Event, frozen=True, kw_only=True):
 class BackupsCleanedUp(Event, frozen=True, kw_only=True):
     """Older backups were deleted, because there are enough newer ones."""
 
+    category = Category.SESSION
+
     backups: tuple[str, ...]
 
 
 class LoginPutOff(Event, frozen=True, kw_only=True):
     """There were many logins lately: the next one waits, so that WhatsApp sees no flood."""
 
+    category = Category.CONNECTION
+    severity = Severity.WARNING
+
     in_s: float
 
 
 class HintTaken(Event, frozen=True, kw_only=True):
     """Something said that now is a good time: the network is back, the machine woke up, a person asked."""
+
+    category = Category.CONNECTION
 
     because: str
     taken: bool
@@ -160,6 +206,8 @@ class HintTaken(Event, frozen=True, kw_only=True):
 class PairingCodeIssued(Event, frozen=True, kw_only=True):
     """A code waits to be typed on the phone."""
 
+    category = Category.SESSION
+
     number: str
     code: Secret
     valid_s: float
@@ -168,6 +216,9 @@ class PairingCodeIssued(Event, frozen=True, kw_only=True):
 class PairingCodeRefused(Event, frozen=True, kw_only=True):
     """WhatsApp gave no pairing code; the QR codes are still good."""
 
+    category = Category.SESSION
+    severity = Severity.WARNING
+
     number: str
     error: str
 
@@ -175,11 +226,17 @@ class PairingCodeRefused(Event, frozen=True, kw_only=True):
 class PingAnswered(Event, frozen=True, kw_only=True):
     """A round trip to the server, after a time in which nothing else was heard."""
 
+    category = Category.HEALTH
+    severity = Severity.DEBUG
+
     took_ms: int
 
 
 class PingMissed(Event, frozen=True, kw_only=True):
     """A round trip to the server was not answered in time."""
+
+    category = Category.HEALTH
+    severity = Severity.WARNING
 
     misses: int
     """In a row."""
@@ -189,12 +246,17 @@ class PingMissed(Event, frozen=True, kw_only=True):
 class RefreshStarted(Event, frozen=True, kw_only=True):
     """The link is renewed in good order: it is backed up, and a new engine is about to follow the old one."""
 
+    category = Category.CONNECTION
+
     age_s: float
     """How long the engine has lived."""
 
 
 class RefreshPutOff(Event, frozen=True, kw_only=True):
     """The link is not renewed now."""
+
+    category = Category.CONNECTION
+    severity = Severity.WARNING
 
     because: str
     in_s: float
@@ -204,15 +266,23 @@ class RefreshPutOff(Event, frozen=True, kw_only=True):
 class MilestoneReached(Event, frozen=True, kw_only=True):
     """The session has been alive for another full hour."""
 
+    category = Category.HEALTH
+
     hours: int
 
 
 class PhoneSeen(Event, frozen=True, kw_only=True):
     """The account's phone gave a sign of life; told at most once an hour."""
 
+    category = Category.HEALTH
+    severity = Severity.DEBUG
+
 
 class PhoneNotSeen(Event, frozen=True, kw_only=True):
     """Nothing came from the account's phone for days; WhatsApp unlinks devices of a phone that is offline too long."""
+
+    category = Category.HEALTH
+    severity = Severity.WARNING
 
     days: int
     left_days: int
@@ -222,9 +292,13 @@ class PhoneNotSeen(Event, frozen=True, kw_only=True):
 class GuardSet(Event, frozen=True, kw_only=True):
     """The session's store is guarded against reused counters, so answers are sent at once."""
 
+    category = Category.MESSAGE
+
 
 class RollBacksCaught(Event, frozen=True, kw_only=True):
     """The guard kept counters from going back; each time the next answer would have been lost."""
+
+    category = Category.MESSAGE
 
     count: int
     """How many since the last time this was told."""
@@ -235,11 +309,17 @@ class RollBacksCaught(Event, frozen=True, kw_only=True):
 class GuardWithdrawn(Event, frozen=True, kw_only=True):
     """The session's store is not guarded; each answer waits until its contact is quiet."""
 
+    category = Category.MESSAGE
+    severity = Severity.WARNING
+
     because: str
 
 
 class LinkGaveUp(Event, frozen=True, kw_only=True):
     """No retry can help; the process ends."""
+
+    category = Category.CONNECTION
+    severity = Severity.ERROR
 
     exit_code: int
     because: str

@@ -1,10 +1,13 @@
 """Alerts: what a person should be told although nobody looks; one an incident, and one notice when it is over."""
 
-from linda_bot.kernel.events import Event
+from linda_bot.kernel.events import Category, Event, Severity
 
 
 class AlertRaised(Event, frozen=True, kw_only=True):
     """Something needs a person, or may do soon."""
+
+    category = Category.HEALTH
+    severity = Severity.WARNING
 
     kind: str
     """What is wrong, in one word for programs."""
@@ -15,6 +18,8 @@ class AlertRaised(Event, frozen=True, kw_only=True):
 
 class AlertCleared(Event, frozen=True, kw_only=True):
     """All is well again."""
+
+    category = Category.HEALTH
 
     kind: str
     after_s: float

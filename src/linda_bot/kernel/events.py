@@ -6,8 +6,9 @@ the source of a log line.
 
 import re
 from datetime import UTC, datetime
+from enum import IntEnum, StrEnum
 from functools import cache
-from typing import Annotated, get_type_hints
+from typing import Annotated, ClassVar, get_type_hints
 
 import msgspec
 
@@ -22,9 +23,31 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class Category(StrEnum):
+    """What an event is about."""
+
+    SESSION = "session"
+    CONNECTION = "connection"
+    MESSAGE = "message"
+    HEALTH = "health"
+    ERROR = "error"
+    """Whatever it is about: what is an error is to be found by this word."""
+
+
+class Severity(IntEnum):
+    """How much an event matters; the numbers are those of `logging`."""
+
+    DEBUG = 10
+    INFO = 20
+    WARNING = 30
+    ERROR = 40
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Something that has happened; never edited, never un-happened."""
 
+    category: ClassVar[Category] = Category.CONNECTION
+    severity: ClassVar[Severity] = Severity.INFO
     at: datetime = msgspec.field(default_factory=utc_now)
 
     def __repr__(self) -> str:

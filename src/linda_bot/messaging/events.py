@@ -1,10 +1,12 @@
 """What happens to messages, in our words."""
 
-from linda_bot.kernel.events import Event
+from linda_bot.kernel.events import Category, Event, Severity
 
 
 class MessageHandled(Event, frozen=True, kw_only=True):
     """A handler has finished with a message; its answers are in the outbox."""
+
+    category = Category.MESSAGE
 
     id: str
     chat: str
@@ -16,6 +18,8 @@ class MessageHandled(Event, frozen=True, kw_only=True):
 class MessageIgnored(Event, frozen=True, kw_only=True):
     """A message was not handled, and will not be."""
 
+    category = Category.MESSAGE
+
     id: str
     chat: str
     because: str
@@ -23,6 +27,9 @@ class MessageIgnored(Event, frozen=True, kw_only=True):
 
 class HandlerFailed(Event, frozen=True, kw_only=True):
     """A handler raised or took too long; the others go on."""
+
+    category = Category.MESSAGE
+    severity = Severity.ERROR
 
     id: str
     chat: str
@@ -36,6 +43,9 @@ class HandlerFailed(Event, frozen=True, kw_only=True):
 class MessageSetAside(Event, frozen=True, kw_only=True):
     """A message could not be handled; it is kept for a person to look at, and to have it handled again."""
 
+    category = Category.MESSAGE
+    severity = Severity.ERROR
+
     id: str
     chat: str
     because: str
@@ -43,6 +53,9 @@ class MessageSetAside(Event, frozen=True, kw_only=True):
 
 class HandlerBlocked(Event, frozen=True, kw_only=True):
     """A handler kept the whole bot waiting: it did something slow without `await`."""
+
+    category = Category.MESSAGE
+    severity = Severity.WARNING
 
     handler: str
     for_s: float
@@ -53,6 +66,9 @@ class HandlerBlocked(Event, frozen=True, kw_only=True):
 class HookFailed(Event, frozen=True, kw_only=True):
     """A hook of the author's raised; the bot goes on."""
 
+    category = Category.MESSAGE
+    severity = Severity.ERROR
+
     hook: str
     error: str
     trace: str
@@ -60,6 +76,8 @@ class HookFailed(Event, frozen=True, kw_only=True):
 
 class MessageSent(Event, frozen=True, kw_only=True):
     """The server took a message of ours."""
+
+    category = Category.MESSAGE
 
     id: str
     chat: str
@@ -73,6 +91,9 @@ class MessageSent(Event, frozen=True, kw_only=True):
 class SendFailed(Event, frozen=True, kw_only=True):
     """A message of ours was not taken, or nobody knows."""
 
+    category = Category.MESSAGE
+    severity = Severity.ERROR
+
     chat: str
     key: int
     outcome: str
@@ -83,6 +104,9 @@ class SendFailed(Event, frozen=True, kw_only=True):
 class SendExpired(Event, frozen=True, kw_only=True):
     """Messages of ours waited too long and are not sent any more."""
 
+    category = Category.MESSAGE
+    severity = Severity.WARNING
+
     chat: str
     count: int
     after_s: float
@@ -91,11 +115,17 @@ class SendExpired(Event, frozen=True, kw_only=True):
 class MailboxTrouble(Event, frozen=True, kw_only=True):
     """The file in which messages are kept cannot be used for now, or was damaged."""
 
+    category = Category.MESSAGE
+    severity = Severity.ERROR
+
     because: str
 
 
 class MessageMissing(Event, frozen=True, kw_only=True):
     """A message that could not be decrypted has not come again: it is lost, or its sender is offline for long."""
+
+    category = Category.MESSAGE
+    severity = Severity.WARNING
 
     id: str
     chat: str
@@ -106,11 +136,16 @@ class MessageMissing(Event, frozen=True, kw_only=True):
 class HandlersReloaded(Event, frozen=True, kw_only=True):
     """The author's handlers have changed and were loaded anew; the link stays."""
 
+    category = Category.MESSAGE
+
     source: str
 
 
 class HandlersKept(Event, frozen=True, kw_only=True):
     """The author's handlers have changed and cannot be loaded; the old ones go on."""
+
+    category = Category.MESSAGE
+    severity = Severity.ERROR
 
     source: str
     error: str

@@ -4,12 +4,14 @@ from datetime import datetime
 
 import msgspec
 
-from linda_bot.kernel.events import Event, Secret
+from linda_bot.kernel.events import Category, Event, Secret, Severity
 from linda_bot.whatsapp.content import ContactCard, Media, Place, Poll, Quoted
 
 
 class EngineStarted(Event, frozen=True, kw_only=True):
     """The engine process has loaded the client library and takes requests."""
+
+    category = Category.CONNECTION
 
     pid: int
     library_version: str
@@ -19,12 +21,17 @@ class EngineStarted(Event, frozen=True, kw_only=True):
 class EnginePrinted(Event, frozen=True, kw_only=True):
     """The client library wrote a line to its log, stdout or stderr."""
 
+    category = Category.CONNECTION
+    severity = Severity.DEBUG
+
     line: str
     level: str = "info"
 
 
 class EngineExited(Event, frozen=True, kw_only=True):
     """The engine process is gone; always the last event of a client."""
+
+    category = Category.CONNECTION
 
     code: int
     """The exit status; negative: the number of the signal that ended it."""
@@ -37,6 +44,8 @@ class EngineExited(Event, frozen=True, kw_only=True):
 class QrIssued(Event, frozen=True, kw_only=True):
     """A QR code waits to be scanned."""
 
+    category = Category.SESSION
+
     code: Secret
     number: int
     """1 for the first code of a round."""
@@ -47,11 +56,15 @@ class QrIssued(Event, frozen=True, kw_only=True):
 class QrRoundEnded(Event, frozen=True, kw_only=True):
     """No more codes come in this round; the outcome is whatsmeow's word (`success`, `timeout`, `error`...)."""
 
+    category = Category.SESSION
+
     outcome: str
 
 
 class PairSucceeded(Event, frozen=True, kw_only=True):
     """The phone has linked this device."""
+
+    category = Category.SESSION
 
     number: str
     platform: str
@@ -60,11 +73,16 @@ class PairSucceeded(Event, frozen=True, kw_only=True):
 class PairFailed(Event, frozen=True, kw_only=True):
     """The phone scanned the code, but linking did not succeed."""
 
+    category = Category.SESSION
+    severity = Severity.WARNING
+
     reason: str
 
 
 class Connected(Event, frozen=True, kw_only=True):
     """The link is up and logged in."""
+
+    category = Category.CONNECTION
 
     number: str
     """The linked account's phone number, without `+`; empty when the library did not say."""
@@ -73,9 +91,15 @@ class Connected(Event, frozen=True, kw_only=True):
 class Disconnected(Event, frozen=True, kw_only=True):
     """The socket was lost; the client library tries again by itself."""
 
+    category = Category.CONNECTION
+    severity = Severity.WARNING
+
 
 class LoggedOut(Event, frozen=True, kw_only=True):
     """WhatsApp removed this device; the library has deleted its row, only a new pairing helps."""
+
+    category = Category.SESSION
+    severity = Severity.WARNING
 
     code: int
     on_connect: bool
@@ -84,15 +108,24 @@ class LoggedOut(Event, frozen=True, kw_only=True):
 class StreamReplaced(Event, frozen=True, kw_only=True):
     """Another client logged in with the same device."""
 
+    category = Category.CONNECTION
+    severity = Severity.WARNING
+
 
 class StreamFailed(Event, frozen=True, kw_only=True):
     """The server ended the stream with an error that has no event of its own."""
+
+    category = Category.CONNECTION
+    severity = Severity.WARNING
 
     code: str
 
 
 class TemporarilyBanned(Event, frozen=True, kw_only=True):
     """WhatsApp refuses the account for a while."""
+
+    category = Category.CONNECTION
+    severity = Severity.WARNING
 
     code: int
     expires_in_s: float
@@ -101,6 +134,9 @@ class TemporarilyBanned(Event, frozen=True, kw_only=True):
 class ConnectFailed(Event, frozen=True, kw_only=True):
     """WhatsApp refused the login for another reason."""
 
+    category = Category.CONNECTION
+    severity = Severity.WARNING
+
     code: int
     reason: str
 
@@ -108,9 +144,15 @@ class ConnectFailed(Event, frozen=True, kw_only=True):
 class ClientOutdated(Event, frozen=True, kw_only=True):
     """WhatsApp no longer accepts this version of the client library (405)."""
 
+    category = Category.CONNECTION
+    severity = Severity.WARNING
+
 
 class KeepAliveTimedOut(Event, frozen=True, kw_only=True):
     """The library's own keep-alive got no answer."""
+
+    category = Category.CONNECTION
+    severity = Severity.WARNING
 
     errors: int
     last_success: datetime | None = None
@@ -119,9 +161,13 @@ class KeepAliveTimedOut(Event, frozen=True, kw_only=True):
 class KeepAliveRestored(Event, frozen=True, kw_only=True):
     """The library's own keep-alive is answered again."""
 
+    category = Category.CONNECTION
+
 
 class OfflineSyncPreviewed(Event, frozen=True, kw_only=True):
     """The server says how much waited while the bot was away."""
+
+    category = Category.MESSAGE
 
     total: int
     messages: int
@@ -130,15 +176,22 @@ class OfflineSyncPreviewed(Event, frozen=True, kw_only=True):
 class OfflineSyncCompleted(Event, frozen=True, kw_only=True):
     """Everything that waited has been delivered."""
 
+    category = Category.MESSAGE
+
     count: int
 
 
 class SecretsRotated(Event, frozen=True, kw_only=True):
     """The client library changed a key of the device row: old backups no longer match it."""
 
+    category = Category.SESSION
+
 
 class ConnectEnded(Event, frozen=True, kw_only=True):
     """The library's connect call returned or failed, so this engine will not connect any more."""
+
+    category = Category.CONNECTION
+    severity = Severity.WARNING
 
     error: str
     """Empty when it returned because it was asked to stop."""
@@ -218,6 +271,8 @@ KINDS = (
 class MessageReceived(Event, frozen=True, kw_only=True):
     """A message was decrypted, and written down where there is a mailbox."""
 
+    category = Category.MESSAGE
+
     message: IncomingMessage
     """Without its raw form where it was written down."""
     seq: int = 0
@@ -229,12 +284,18 @@ class MessageReceived(Event, frozen=True, kw_only=True):
 class MessageRepeated(Event, frozen=True, kw_only=True):
     """A message came that was written down before: after a retry, or with the other identity of its chat."""
 
+    category = Category.MESSAGE
+    severity = Severity.DEBUG
+
     id: str
     chat: str
 
 
 class MessageUndecryptable(Event, frozen=True, kw_only=True):
     """A message could not be decrypted yet; the library has asked the sender to send it again."""
+
+    category = Category.MESSAGE
+    severity = Severity.WARNING
 
     id: str
     chat: str
@@ -243,6 +304,9 @@ class MessageUndecryptable(Event, frozen=True, kw_only=True):
 
 class ReceiptReceived(Event, frozen=True, kw_only=True):
     """Somebody's device has got messages, or somebody has read or played them."""
+
+    category = Category.MESSAGE
+    severity = Severity.DEBUG
 
     ids: tuple[str, ...]
     chat: str
@@ -254,11 +318,16 @@ class ReceiptReceived(Event, frozen=True, kw_only=True):
 class InboxBlocked(Event, frozen=True, kw_only=True):
     """The mailbox cannot be written, so no message is taken from WhatsApp, or none is sent; it is tried again."""
 
+    category = Category.MESSAGE
+    severity = Severity.WARNING
+
     because: str
 
 
 class InboxUnblocked(Event, frozen=True, kw_only=True):
     """The mailbox can be written again."""
+
+    category = Category.MESSAGE
 
 
 ClientEvent = (

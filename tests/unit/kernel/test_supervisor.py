@@ -111,7 +111,7 @@ def test_nobody_who_listens_is_no_error(address: str) -> None:
     ("usec", "pid", "every_s"),
     [
         ("60000000", "", 30.0),
-        ("60000000", str(os.getpid()), 30.0),
+        pytest.param("60000000", str(os.getpid()), 30.0, id="ours"),
         ("60000000", "1", None),
         ("60000000", "me", None),
         ("", "", None),
