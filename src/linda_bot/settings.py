@@ -70,6 +70,20 @@ def _backlog(value: object) -> object:
         raise ValueError(message) from None
 
 
+def _quiet(value: str) -> str:
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        message = "must be two times of the day, for example 22:00-07:00"
+        raise ValueError(message)
+    return value
+
+
+def _web_address(value: str) -> str:
+    if not re.match(r"https?://[^/\s]+", value):
+        message = "must be an address that begins with https:// or http://"
+        raise ValueError(message)
+    return value
+
+
 def _none_if_empty(value: object) -> object:
     return None if value == "" else value
 
@@ -119,10 +133,23 @@ class RefreshSettings(_Group):
 
 
 class AlertSettings(_Group):
-    """Telling a person that the link is in trouble."""
+    """Telling a person that something is wrong."""
 
     after: SomeSeconds = 180
     clear_after: Seconds = 60
+    remind: tuple[SomeSeconds, ...] = (3600, 21600, 86400)
+    quiet: Annotated[Annotated[str, AfterValidator(_quiet)] | None, BeforeValidator(_none_if_empty)] = None
+    command: Annotated[str | None, BeforeValidator(_none_if_empty)] = None
+    webhook: Annotated[Annotated[str, AfterValidator(_web_address)] | None, BeforeValidator(_none_if_empty)] = None
+    webhook_secret: Annotated[SecretStr | None, BeforeValidator(_none_if_empty)] = None
+    apprise: tuple[SecretStr, ...] = ()
+
+
+class HealthSettings(_Group):
+    """Looking at how the bot is."""
+
+    every: SomeSeconds = 300
+    memory_mb: float = Field(default=1024, gt=0, le=1_000_000, allow_inf_nan=False)
 
 
 class ReplacedSettings(_Group):
@@ -174,6 +201,8 @@ class LogSettings(_Group):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "console", "json"] = "auto"
     mask: bool = True
+    file_bytes: int = Field(default=5_000_000, ge=10_000, le=10_000_000_000)
+    files: int = Field(default=6, ge=2, le=1000)
 
 
 class Settings(BaseSettings):
@@ -196,6 +225,7 @@ class Settings(BaseSettings):
     replaced: ReplacedSettings = ReplacedSettings()
     refresh: RefreshSettings = RefreshSettings()
     alert: AlertSettings = AlertSettings()
+    health: HealthSettings = HealthSettings()
     backup: BackupSettings = BackupSettings()
     inbox: InboxSettings = InboxSettings()
     handler: HandlerSettings = HandlerSettings()

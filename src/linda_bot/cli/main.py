@@ -102,6 +102,7 @@ def _add_session_commands(commands: "argparse._SubParsersAction[_Parser]") -> No
         parser.set_defaults(command=_later(command))
         return parser
 
+    add("status", "status.status", "how the bot is: live from the one that runs, else from its files")
     add("info", "session.info", "what is known of the session")
     doctor = add("doctor", "doctor.doctor", "whether all is well, and what to do next; exit code 0 only if it is")
     doctor.add_argument("--fix", action="store_true", help="mend what is safe to mend")
@@ -118,6 +119,15 @@ def _add_session_commands(commands: "argparse._SubParsersAction[_Parser]") -> No
     for mail in (inbox, outbox):
         mail.add_argument("--show-texts", action="store_true", help="show what is written in them")
         mail.add_argument("--yes", action="store_true", help="do not ask")
+    _add_review_commands(add)
+    send = add("send", "control.send", "send a text through the running bot")
+    send.add_argument("to", metavar="NUMBER", help="a phone number in international format, or a JID")
+    send.add_argument("text", metavar="TEXT", help="what to write; - reads it from stdin")
+    send.add_argument("--wait", type=float, default=30, metavar="S", help="how long to wait for WhatsApp (default: 30)")
+    add("pause", "control.pause", "have the bot handle and send nothing until `resume`; the link stays")
+    add("resume", "control.resume", "end a pause")
+    logout = add("logout", "control.logout", "unlink the bot from its phone, and set the session aside")
+    logout.add_argument("--yes", action="store_true", help="do not ask")
     add("backups", "session.backups", "list the backups of the session")
     backup = add("backup", "session.backup", "make a verified backup now, also while the bot runs")
     backup.add_argument("--new-key", type=Path, metavar="FILE", help="only make a key for encrypted backups")
@@ -132,6 +142,35 @@ def _add_session_commands(commands: "argparse._SubParsersAction[_Parser]") -> No
     bring = add("import", "session.import_", "take a session out of a file that `linda-bot export` wrote")
     bring.add_argument("file", type=Path, metavar="FILE")
     bring.add_argument("--force", action="store_true", help="also where there is a session already")
+
+
+def _add_review_commands(add: Callable[[str, str, str], _Parser]) -> None:
+    """Add the commands that look back."""
+    why = add("why", "why.why", "why anything happened: the story of the session, in order of time")
+    why.add_argument(
+        "--since", metavar="TIME", help="from then on: 2h, 3d, or 2026-02-07T08:00 (default: what matters)"
+    )
+    why.add_argument("--all", action="store_true", help="everything that the history has")
+    history = add("history", "history.history", "the session's life, newest last")
+    history.add_argument("--since", metavar="TIME", help="from then on: 2h, 3d, or 2026-02-07T08:00")
+    history.add_argument("-n", "--last", type=int, metavar="N", default=0, help="only the newest N entries")
+    stats = add("stats", "stats.stats", "figures: time up, reconnects, restores, messages, and a chart of the link")
+    stats.add_argument("--days", type=int, default=7, metavar="N", help="of so many days, at most 30 (default: 7)")
+    health = add("health", "health.health", "how the bot is and was; exit code 0 only if it is healthy")
+    health.add_argument("-n", "--last", type=int, metavar="N", default=12, help="the newest N samples (default: 12)")
+    logs = add("logs", "logs.logs", "read the event log")
+    logs.add_argument("--category", action="append", metavar="WORD", help="session, connection, message, health, error")
+    logs.add_argument("--level", metavar="WORD", help="this and worse: debug, info, warning, error")
+    logs.add_argument("--event", action="append", metavar="NAME", help="only events of this name; see docs/events.md")
+    logs.add_argument("--since", metavar="TIME", help="from then on: 2h, 3d, or 2026-02-07T08:00")
+    logs.add_argument("--until", metavar="TIME", help="up to then")
+    logs.add_argument("--grep", metavar="TEXT", help="only lines that contain this")
+    logs.add_argument("-n", "--last", type=int, metavar="N", default=0, help="only the newest N lines")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until Ctrl+C")
+    watch = add("watch", "watch.watch", "how the bot is, live, on the whole screen; q ends it")
+    watch.add_argument("--every", type=float, default=1.0, metavar="S", help="how often to look (default: 1)")
+    bundle = add("support-bundle", "bundle.bundle", "an archive for whoever helps: no keys, no numbers, no texts")
+    bundle.add_argument("file", type=Path, nargs="?", metavar="FILE.tar.gz", help="a new file")
 
 
 def _add_sandbox(commands: "argparse._SubParsersAction[_Parser]") -> None:

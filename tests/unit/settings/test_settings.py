@@ -116,6 +116,8 @@ def test_every_name_works(monkeypatch: pytest.MonkeyPatch) -> None:
                 "LINDA_BACKUP__KEY_FILE",
                 "LINDA_BACKUP__KEY",
                 "LINDA_LINK__QR_FILE",
+                "LINDA_ALERT__COMMAND",
+                "LINDA_ALERT__WEBHOOK_SECRET",
             ):
                 continue
             with pytest.raises(UsageError):
