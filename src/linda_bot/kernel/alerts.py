@@ -9,6 +9,8 @@ class AlertRaised(Event, frozen=True, kw_only=True):
     category = Category.HEALTH
     severity = Severity.WARNING
 
+    topic: str = "link"
+    """What it is about (`link`, `health`, `log`): at most one incident of a topic is open, whatever its kinds are."""
     kind: str
     """What is wrong, in one word for programs."""
     because: str
@@ -21,6 +23,8 @@ class AlertCleared(Event, frozen=True, kw_only=True):
 
     category = Category.HEALTH
 
+    topic: str = "link"
     kind: str
+    """The gravest kind that the incident had."""
     after_s: float
     """How long the incident lasted, in seconds."""
