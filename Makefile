@@ -4,6 +4,8 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Most tests wait for processes of their own, so more of them than cores run side by side.
+WORKERS ?= 3
 
 .PHONY: anew help setup run demo test chaos quick unit check lint fix bench lock clean
 
@@ -28,8 +30,8 @@ lint: setup ## style, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup ## all tests
-	$(BIN)/python -m pytest
+test: setup ## all tests; WORKERS=1 runs one after the other
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 chaos: setup ## 500 random damages, every fault in every phase, 50 kills in a flood, 20,000 waiting messages: takes long
 	$(BIN)/python -m pytest tests/e2e/test_damage.py --damages 500 -q

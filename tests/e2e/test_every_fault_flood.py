@@ -58,6 +58,7 @@ class Flood:
         self._sent = sent
         self._before = before
         self._dropped = world.friend.dropped_old_counter
+        self._answers: list[str] = []
 
     @property
     def handled(self) -> list[str]:
@@ -70,17 +71,22 @@ class Flood:
         return sum(each in self._sent for each in self._before.received())
 
     async def is_worked_off(self, bot: FaultedBot) -> bool:
-        """Wait until a bot is there, nothing waits for it, and nothing more is handled."""
-        waiting, seen = self._world.sandbox.queued, -1
+        """Wait until a bot is there, nothing waits for it, and nothing more is handled or answered."""
+        waiting, seen = self._world.sandbox.queued, (-1, -1)
         async with asyncio.timeout(WITHIN_S):
-            while not bot.is_up or waiting(bot.number) or seen != len(self.handled):
-                seen = len(self.handled)
+            while not bot.is_up or waiting(bot.number) or seen != self._progress():
+                seen = self._progress()
                 await asyncio.sleep(QUIET_S)
         return True
 
+    def _progress(self) -> tuple[int, int]:
+        self._answers += [message.text for message in self._world.friend.received()]
+        return len(self.handled), len(self._answers)
+
     def count(self) -> Count:
         """Count what has become of it."""
-        answers = Counter(message.text for message in self._world.friend.received())
+        self._progress()
+        answers = Counter(self._answers)
         handled = Counter(self.handled)
         known = set(handled) | {each for each, text in self._sent.items() if text in answers}
         return Count(
