@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Most tests wait for processes of their own, so more of them than cores run side by side.
 WORKERS ?= 3
 
-.PHONY: anew help setup run demo test chaos quick unit check lint fix bench lock clean
+.PHONY: anew help setup run demo test chaos quick unit check lint docs fix bench lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -45,6 +45,9 @@ unit: setup
 	$(BIN)/python -m pytest -q -m "not slow" tests/unit
 
 check: lint test ## what CI runs
+
+docs: setup ## write docs/events.md from the program
+	$(BIN)/python -m scripts.events_page
 
 fix: setup ## mend what can be mended by itself
 	$(BIN)/ruff check --fix .

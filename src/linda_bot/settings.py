@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from linda_bot.kernel.alerts import NOTICE_VARIABLES
 from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.masking import printable
 
@@ -284,7 +285,9 @@ def _refuse_unknown_names(names: Iterable[str]) -> None:
     groups = {name.partition(_NESTING)[0] for name in known if _NESTING in name}
     for name in sorted(names):
         spelt = name.upper()
-        if not spelt.startswith(_PREFIX) or spelt in known or spelt in groups or spelt.startswith("LINDA_SANDBOX_"):
+        if not spelt.startswith(_PREFIX) or spelt in known or spelt in groups:
+            continue
+        if spelt in NOTICE_VARIABLES or spelt.startswith("LINDA_SANDBOX_"):  # what we tell others, who may ask back
             continue
         raise UsageError(_unknown(name))
 

@@ -1,33 +1,144 @@
 """The event log as a whole: opened once, fed from the bus, closed last."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
-from linda_bot.eventlog.recorder import record
-from linda_bot.eventlog.setup import logging_to
-from linda_bot.kernel.bus import Subscription, deliver, listen
-from linda_bot.kernel.events import Event
+from linda_bot.eventlog.events import LogLevelChanged, LogRecovered, LogTrouble
+from linda_bot.eventlog.redaction import Redactor
+from linda_bot.eventlog.setup import places_of, writing_log
+from linda_bot.eventlog.writer import LogWriter
+from linda_bot.kernel.alerts import AlertCleared, AlertRaised
+from linda_bot.kernel.bus import EventBus, Subscription, listen
+from linda_bot.kernel.events import Event, Severity
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.settings import LogSettings
+
+KEY_FILE = ".pseudonym-key"
+_KEY_BYTES = 32
+_CLEAR_AFTER_S = 60.0
+_ADVICE = "make room on the disk, or see who may write there; the bot goes on without its log"
+
+
+class Levels(NamedTuple):
+    """What changes how much is logged while the bot runs."""
+
+    set: Callable[[str, str], None]
+    """Takes a level's name and the reason; raises KeyError for one that there is not."""
+    toggle: Callable[[str], None]
+    """Turns debug mode on, or back to what the settings say."""
+    lost: Callable[[], int]
+    """How many lines could not be written."""
 
 
 @asynccontextmanager
 async def event_log(
-    directory: Path, settings: LogSettings, events: Subscription[Event], stream: TextIO | None
-) -> AsyncIterator[None]:
+    directory: Path,
+    settings: LogSettings,
+    events: Subscription[Event],
+    stream: TextIO | None,
+    *,
+    account: str = "default",
+    bus: EventBus | None = None,
+) -> AsyncIterator[Levels]:
     """Write a line for each event of a subscription, also for those that came before it was opened."""
-    with logging_to(directory, settings, stream) as log:
-        receive = partial(record, log=log, mask=settings.mask)
-        writing = spawn_task(listen(events, receive), name="event log")
+    loop = asyncio.get_running_loop()
+    troubles = _Troubles(bus)
+
+    def tell(event: Event) -> None:
+        with suppress(RuntimeError):  # the loop is closed: the last lines are being written
+            loop.call_soon_threadsafe(troubles.take, event)
+
+    redactor = Redactor(await asyncio.to_thread(pseudonym_key, directory), mask=settings.mask)
+    with writing_log(places_of(directory, settings, stream), settings, redactor, account=account, tell=tell) as writer:
+        feeding = spawn_task(listen(events, writer.put), name="event log")
         try:
-            yield
+            yield _levels(writer, settings, bus)
         finally:
-            writing.cancel()
+            feeding.cancel()
             with suppress(asyncio.CancelledError):
-                await writing
+                await feeding
             for event in events.pending():
-                await deliver(event, receive, events.name)
+                writer.put(event)
+            await asyncio.to_thread(writer.close)
+            troubles.close()
+
+
+def pseudonym_key(directory: Path) -> bytes:
+    """Return the key of a log directory's pseudonyms, made at the first time; one for this run where none can be kept.
+
+    It lies beside the sessions, not beside the log, which people send to each other.
+    """
+    place = directory.parent / "sessions"
+    path = place / KEY_FILE
+    with contextlib.suppress(OSError):
+        key = path.read_bytes()
+        if len(key) == _KEY_BYTES:
+            return key
+    key = secrets.token_bytes(_KEY_BYTES)
+    with contextlib.suppress(OSError):
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = path.with_name(f"{KEY_FILE}.{os.getpid()}.new")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(key)
+        draft.replace(path)
+    return key
+
+
+class _Troubles:
+    """What the log says of itself, on the bus: also to the screen, and as an incident."""
+
+    def __init__(self, bus: EventBus | None) -> None:
+        self._bus = bus
+        self._began_at: float | None = None
+        self._clearing: asyncio.TimerHandle | None = None
+
+    def take(self, event: Event) -> None:
+        """Publish what the writer tells, and what follows from it."""
+        if self._bus is None:
+            return
+        self._bus.publish(event)
+        if self._clearing is not None:
+            self._clearing.cancel()
+        loop = asyncio.get_running_loop()
+        if isinstance(event, LogRecovered):  # a disk that is nearly full takes a line now and then
+            self._clearing = loop.call_later(_CLEAR_AFTER_S, self._clear)
+        elif isinstance(event, LogTrouble) and self._began_at is None:
+            self._began_at = loop.time()
+            self._bus.publish(AlertRaised(topic="log", kind="log_trouble", because=event.because, advice=_ADVICE))
+
+    def close(self) -> None:
+        """Say nothing any more."""
+        if self._clearing is not None:
+            self._clearing.cancel()
+
+    def _clear(self) -> None:
+        if self._bus is not None and self._began_at is not None:
+            after_s = round(asyncio.get_running_loop().time() - self._began_at, 1)
+            self._bus.publish(AlertCleared(topic="log", kind="log_trouble", after_s=after_s))
+        self._began_at = self._clearing = None
+
+
+def _levels(writer: LogWriter, settings: LogSettings, bus: EventBus | None) -> Levels:
+    usual = Severity[settings.level.upper()]
+
+    def change(level: Severity, because: str) -> None:
+        writer.set_level(level)
+        logging.getLogger().setLevel(level)
+        if bus is not None:
+            bus.publish(LogLevelChanged(to=level.name.lower(), because=because))
+
+    def toggle(because: str) -> None:
+        change(usual if writer.level == Severity.DEBUG else Severity.DEBUG, because)
+
+    def set_(name: str, because: str) -> None:
+        change(Severity[name.upper()], because)
+
+    return Levels(set_, toggle, lambda: writer.lost)

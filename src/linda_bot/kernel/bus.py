@@ -62,6 +62,11 @@ class EventBus:
     def __init__(self) -> None:
         self._subscriptions: list[Subscription[Any]] = []
 
+    @property
+    def dropped(self) -> int:
+        """How many events the inboxes that are open had to let go of."""
+        return sum(subscription.dropped for subscription in self._subscriptions)
+
     def publish(self, event: Event) -> None:
         """Hand the event to every inbox; never blocks, never raises."""
         for subscription in tuple(self._subscriptions):

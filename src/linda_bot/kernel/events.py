@@ -50,6 +50,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     severity: ClassVar[Severity] = Severity.INFO
     at: datetime = msgspec.field(default_factory=utc_now)
 
+    @property
+    def weight(self) -> Severity:
+        """How much this one matters, where not all of its kind are alike."""
+        return self.severity
+
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in facts(self).items())
         return f"{type(self).__name__}({shown})"
@@ -57,7 +62,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 def facts(event: Event) -> dict[str, object]:
     """Return what an event says beside its time, without its secrets."""
-    return {name: getattr(event, name) for name in _shown_fields(type(event))}
+    return {name: getattr(event, name) for name in shown_fields(type(event))}
 
 
 @cache
@@ -67,7 +72,8 @@ def log_name(kind: type[Event]) -> str:
 
 
 @cache
-def _shown_fields(kind: type[Event]) -> tuple[str, ...]:
+def shown_fields(kind: type[Event]) -> tuple[str, ...]:
+    """Return the names of what a kind of event says beside its time, without its secrets."""
     hints = get_type_hints(kind, include_extras=True)
     return tuple(name for name in kind.__struct_fields__ if name != "at" and not _is_secret(hints[name]))
 

@@ -1,4 +1,4 @@
-"""What a signal asks of the process: to stop, to stop at once, or to look around; for POSIX systems."""
+"""What a signal asks of the process: to stop, at once or in order, to look around, to tell more; for POSIX systems."""
 
 import asyncio
 import signal
@@ -13,14 +13,18 @@ _TERMINAL_GOES_WITHIN_S = 1.0
 
 @asynccontextmanager
 async def process_signals(
-    *, on_force: Callable[[], None], on_hint: Callable[[str], None]
+    *,
+    on_force: Callable[[], None],
+    on_hint: Callable[[str], None],
+    on_debug: Callable[[str], None] = lambda _because: None,
 ) -> AsyncIterator[asyncio.Event]:
     """Yield an event that the first SIGINT or SIGTERM sets; a second one calls `on_force`.
 
     SIGHUP means one of three things. Ignored at the start (nohup), it stays ignored. When the terminal that the process
     was started from is gone, it asks to stop; that never forces, and does not count as having asked once, because a
     session's end sends SIGHUP and SIGTERM together. Else somebody has sent it on purpose: `on_hint` is told why to look
-    around. On exit the signals do again what they did before.
+    around. SIGUSR1 is for `on_debug`: more in the log, or as much as before. On exit the signals do again what they
+    did before.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -50,7 +54,8 @@ async def process_signals(
         look_again = loop.call_later(_TERMINAL_GOES_WITHIN_S, stop_without_terminal)
         on_hint("asked by SIGHUP")
 
-    handlers = dict.fromkeys(_STOP_SIGNALS, ask)
+    handlers: dict[signal.Signals, Callable[[], None]] = dict.fromkeys(_STOP_SIGNALS, ask)
+    handlers[signal.SIGUSR1] = lambda: on_debug("asked by SIGUSR1")
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         handlers[signal.SIGHUP] = hang_up
     before = {number: signal.getsignal(number) for number in handlers}

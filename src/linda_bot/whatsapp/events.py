@@ -7,6 +7,8 @@ import msgspec
 from linda_bot.kernel.events import Category, Event, Secret, Severity
 from linda_bot.whatsapp.content import ContactCard, Media, Place, Poll, Quoted
 
+_PRINTED = {"error": Severity.ERROR, "warning": Severity.WARNING, "warn": Severity.WARNING}
+
 
 class EngineStarted(Event, frozen=True, kw_only=True):
     """The engine process has loaded the client library and takes requests."""
@@ -26,6 +28,11 @@ class EnginePrinted(Event, frozen=True, kw_only=True):
 
     line: str
     level: str = "info"
+
+    @property
+    def weight(self) -> Severity:
+        """What the library says of it; its small talk is for those who look for a fault."""
+        return _PRINTED.get(self.level, Severity.DEBUG)
 
 
 class EngineExited(Event, frozen=True, kw_only=True):

@@ -10,17 +10,19 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from linda_bot.connection.events import LinkGaveUp, RetryScheduled, SessionQuarantined
-from linda_bot.eventlog import recorder
-from linda_bot.eventlog.open import event_log
-from linda_bot.eventlog.recorder import line_of
-from linda_bot.eventlog.setup import logging_to
+from linda_bot.eventlog.events import LogLevelChanged, LogTrouble
+from linda_bot.eventlog.lines import line_of
+from linda_bot.eventlog.open import KEY_FILE, event_log
+from linda_bot.eventlog.redaction import Redactor
+from linda_bot.eventlog.setup import places_of, writing_log
 from linda_bot.kernel.alerts import AlertRaised
 from linda_bot.kernel.bus import EventBus
-from linda_bot.kernel.events import Event, log_name
+from linda_bot.kernel.events import Event
 from linda_bot.messaging.events import HandlerFailed
 from linda_bot.settings import LogSettings
 from linda_bot.whatsapp.events import (
@@ -51,7 +53,7 @@ EVENTS: list[tuple[Event, str, str, str]] = [
     (MessageReceived(at=NOW, message=MESSAGE), "message_received", "info", "message"),
     (PairSucceeded(at=NOW, number="971505760056", platform="android"), "pair_succeeded", "info", "session"),
     (QrIssued(at=NOW, code="2@verysecret", number=1, valid_s=60), "qr_issued", "info", "session"),
-    (LoggedOut(at=NOW, code=401, on_connect=True), "logged_out", "warning", "connection"),
+    (LoggedOut(at=NOW, code=401, on_connect=True), "logged_out", "warning", "session"),
     (LinkGaveUp(at=NOW, exit_code=7, because="x", advice="y"), "link_gave_up", "error", "error"),
     (RetryScheduled(at=NOW, in_s=3, attempt=1, attempts=10, because="x"), "retry_scheduled", "warning", "connection"),
     (SessionQuarantined(at=NOW, to="/q", because="x"), "session_quarantined", "warning", "session"),
@@ -67,27 +69,29 @@ EVENTS: list[tuple[Event, str, str, str]] = [
 ]
 
 
+REDACTOR, OPEN = Redactor(b"k"), Redactor(b"k", mask=False)
+
+
 @pytest.mark.parametrize(("event", "name", "level", "category"), EVENTS)
 def test_an_event_has_a_name_a_level_and_a_category(event: Event, name: str, level: str, category: str) -> None:
     """One rule for all."""
-    line = line_of(event, mask=True)
+    line = line_of(event, REDACTOR)
 
-    assert (line.name, line.level) == (name, level)
-    assert category in ("", line.facts["category"])
-    assert line.facts["at"] == "2026-02-07T10:35:02.340Z"
+    assert (line.name, line.severity.name.lower(), line.at) == (name, level, NOW)
+    assert category in ("", line.category)
 
 
 @pytest.mark.parametrize("event", [event for event, *_ in EVENTS])
-@pytest.mark.parametrize("mask", [True, False])
-def test_nothing_private_is_in_a_line(event: Event, mask: bool) -> None:  # noqa: FBT001 (a parameter of the test)
+@pytest.mark.parametrize("redactor", [REDACTOR, OPEN])
+def test_nothing_private_is_in_a_line(event: Event, redactor: Redactor) -> None:
     """Masked: no number, name or text. In any case: no code, no raw bytes, no escape."""
-    text = " ".join(texts_in(line_of(event, mask=mask).facts))
+    text = " ".join(texts_in(line_of(event, redactor).facts))
 
     private = ["2@verysecret", "\x1b"]
-    if mask:
+    if redactor.masks:
         private += ["971505760056", "4915112345678", "257211208731621", "Ann Example", "harbour"]
     assert not [word for word in private if word in text]
-    assert "raw" not in line_of(event, mask=mask).facts
+    assert "raw" not in line_of(event, redactor).facts
 
 
 def texts_in(value: object) -> Iterator[str]:
@@ -101,43 +105,42 @@ def texts_in(value: object) -> Iterator[str]:
         yield str(value)
 
 
-def test_every_level_belongs_to_an_event() -> None:
-    """A misspelt name in the table would make a warning mere information."""
-    kinds = [Event]
-    for kind in kinds:
-        kinds += kind.__subclasses__()
-
-    assert recorder._LEVELS.keys() <= {log_name(kind) for kind in kinds}
-
-
 def test_an_alert_belongs_to_the_health() -> None:
     """Whoever filters by category finds it there, as a warning."""
-    line = line_of(AlertRaised(kind="down", because="no network", advice="look at the router"), mask=True)
+    line = line_of(AlertRaised(kind="down", because="no network", advice="look at the router"), REDACTOR)
 
-    assert ("warning", "alert_raised", "health") == (line.level, line.name, line.facts["category"])
+    assert ("warning", "alert_raised", "health") == (line.severity.name.lower(), line.name, line.category)
 
 
 def test_unmasked_lines_say_everything_else() -> None:
     """For somebody who debugs on his own machine."""
-    facts = line_of(MessageReceived(at=NOW, message=MESSAGE), mask=False).facts
+    facts = line_of(MessageReceived(at=NOW, message=MESSAGE), OPEN).facts
 
     assert facts["sender_name"] == "Ann Example"
     assert facts["text"] == "meet me at the \\x1b[31mharbour"
 
 
 async def write(
-    directory: Path, *events: Event, stream: io.StringIO | None = None, settings: LogSettings | None = None
+    directory: Path,
+    *events: Event,
+    stream: io.StringIO | None = None,
+    settings: LogSettings | None = None,
+    told: list[Event] | None = None,
 ) -> list[dict[str, object]]:
     """Send events through a log and return its lines."""
     bus = EventBus()
     with bus.subscribe(Event, name="event log", depth=1000) as subscription:
         bus.publish(events[0])  # before the log is opened
-        async with event_log(directory, settings or LogSettings(), subscription, stream):
+        async with event_log(directory, settings or LogSettings(), subscription, stream, bus=bus):
             for event in events[1:]:
                 bus.publish(event)
             logging.getLogger("some.library").warning("a line of %s", "its own")
-            await asyncio.sleep(0.01)
-            bus.publish(events[-1])  # just before it is closed
+            await asyncio.sleep(0.05)
+            with bus.subscribe(Event, name="told", depth=100) as news:
+                bus.publish(events[-1])  # just before it is closed
+                await asyncio.sleep(0.05)
+                if told is not None:
+                    told += news.pending()
     if not (directory / "events.jsonl").is_file():  # reading /dev/full would never end
         return []
     try:
@@ -156,7 +159,7 @@ async def test_every_event_is_a_json_line(tmp_path: Path) -> None:
     assert names.count("connected") == 1
     assert names.count("logged_out") == 2
     assert "a line of its own" in names
-    assert all({"level", "timestamp"} <= line.keys() for line in lines)
+    assert all(list(line)[:5] == ["timestamp", "level", "category", "event", "account"] for line in lines)
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", str(line["timestamp"])) for line in lines)
     assert (tmp_path / "logs" / "events.jsonl").stat().st_mode & 0o077 == 0
     assert (root.handlers, root.level) == before
@@ -190,22 +193,60 @@ async def test_the_stream_gets_what_the_settings_say(tmp_path: Path, form: str, 
     assert "\x1b" not in stream.getvalue()
 
 
-async def test_a_log_that_cannot_be_written_is_said_and_lived_with(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A file where the directory should be."""
-    (tmp_path / "logs").touch()
-    assert await write(tmp_path / "logs", Connected(number="1")) == []
+@pytest.mark.parametrize("fault", ["a file where the directory should be", "a full disk"])
+async def test_a_log_that_cannot_be_written_is_said_once_and_lived_with(tmp_path: Path, fault: str) -> None:
+    """As an event, which the screen shows, and as an incident."""
+    directory = tmp_path / "logs"
+    if fault == "a full disk":
+        directory.mkdir()
+        (directory / "events.jsonl").symlink_to("/dev/full")
+    else:
+        directory.touch()
+    bus = EventBus()
+    told: list[Any] = []
+    with bus.subscribe(Event, name="event log", depth=1000) as subscription:
+        async with event_log(directory, LogSettings(), subscription, None, bus=bus):
+            with bus.subscribe((LogTrouble, AlertRaised), name="told") as news:
+                for number in range(3):
+                    bus.publish(Connected(number=str(number)))
+                    await asyncio.sleep(0.02)
+                told = list(news.pending())
 
-    assert "no log file" in capsys.readouterr().err
+    assert [type(event) for event in told] == [LogTrouble, AlertRaised]
+    assert "events.jsonl cannot be written: " in told[0].because
 
 
-async def test_a_disk_that_is_full_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """/dev/full takes nothing."""
-    (tmp_path / "events.jsonl").symlink_to("/dev/full")
-    await write(tmp_path, Connected(number="1"), Connected(number="2"), Connected(number="3"))
+async def test_the_level_is_changed_while_it_runs(tmp_path: Path) -> None:
+    """Debug mode and back; said in the log, so that a gap has its reason."""
+    bus = EventBus()
+    with bus.subscribe(Event, name="event log", depth=1000) as subscription:
+        async with event_log(tmp_path, LogSettings(), subscription, None, bus=bus) as levels:
+            for number in range(3):
+                bus.publish(EnginePrinted(line=f"noise {number}"))
+                await asyncio.sleep(0.05)
+                levels.toggle("asked")
+            levels.set("error", "asked")
+            with pytest.raises(KeyError):
+                levels.set("loud", "asked")
+            await asyncio.sleep(0.05)
+            bus.publish(Connected(number="1"))
+    lines = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
 
-    assert capsys.readouterr().err.count("cannot be written") == 1
+    assert [line["line"] for line in lines if line["event"] == "engine_printed"] == ["noise 1"]
+    assert [line["to"] for line in lines if line["event"] == "log_level_changed"][:2] == ["debug", "info"]
+    assert "connected" not in [line["event"] for line in lines]
+    assert LogLevelChanged(to="debug", because="x").category == "health"
+
+
+async def test_the_key_of_the_pseudonyms_is_kept_away_from_the_log(tmp_path: Path) -> None:
+    """People send their logs to each other; the same contact keeps its pseudonym."""
+    first = await write(tmp_path / "logs", MessageReceived(message=MESSAGE))
+    again = await write(tmp_path / "logs", MessageReceived(message=MESSAGE))
+    key = tmp_path / "sessions" / KEY_FILE
+
+    assert {line["chat"] for line in [*first, *again] if "chat" in line} == {again[-1]["chat"]}
+    assert key.stat().st_mode & 0o077 == key.parent.stat().st_mode & 0o077 == 0
+    assert [file.name for file in (tmp_path / "logs").iterdir()] == ["events.jsonl"]
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
@@ -218,7 +259,7 @@ def test_what_a_library_logs_is_harmless_too(tmp_path: Path, form: str, mask: bo
     def fail() -> None:
         raise ValueError("4915112345678 \x1b[2J 2@verysecret")
 
-    with logging_to(tmp_path, settings, stream):
+    with writing_log(places_of(tmp_path, settings, stream), settings, Redactor(b"k", mask=mask), account="default"):
         try:
             fail()
         except ValueError:
@@ -235,20 +276,7 @@ def test_what_a_library_logs_is_harmless_too(tmp_path: Path, form: str, mask: bo
     assert lines[0]["n"] == 5
     assert lines[0]["level"] == "error"
     assert "ValueError: " in shown
-    assert lines[0]["exception"].startswith("Traceback (most recent call last):\n")
-
-
-def test_the_files_of_a_rotation_are_private_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file that follows a full one, too; six in all."""
-    monkeypatch.setattr("linda_bot.eventlog.setup._FILE_BYTES", 300)
-    with logging_to(tmp_path / "logs", LogSettings(), None) as log:
-        for number in range(30):
-            log(logging.INFO, "connected", number=number)
-
-    files = list((tmp_path / "logs").iterdir())
-    assert len(files) == 6
-    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
-    assert '"number": 29' in (tmp_path / "logs" / "events.jsonl").read_text()
+    assert lines[0]["trace"].startswith("Traceback (most recent call last):\n")
 
 
 class Terminal(io.StringIO):
@@ -267,8 +295,9 @@ def test_colours_are_for_terminals_that_want_them(
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv(name, value)
     stream = Terminal()
-    with logging_to(tmp_path, LogSettings(format="console"), stream) as log:
-        log(logging.INFO, "connected")
+    settings = LogSettings(format="console")
+    with writing_log(places_of(tmp_path, settings, stream), settings, REDACTOR, account="default") as log:
+        log.put(Connected(number=""))
 
     assert ("\x1b" in stream.getvalue()) is (value == "xterm")
 
@@ -281,9 +310,10 @@ def test_rich_is_not_loaded_for_the_log(tmp_path: Path) -> None:
 import sys
 sys.path.insert(0, {str(tmp_path)!r})
 from pathlib import Path
-from linda_bot.eventlog.setup import logging_to
+from linda_bot.eventlog.redaction import Redactor
+from linda_bot.eventlog.setup import places_of, writing_log
 from linda_bot.settings import LogSettings
-with logging_to(Path({str(tmp_path)!r}), LogSettings(), None):
+with writing_log(places_of(Path({str(tmp_path)!r}), LogSettings(), None), LogSettings(), Redactor(b"k"), account="x"):
     import structlog
     print("rich" in sys.modules)
     import rich
