@@ -153,6 +153,10 @@ class Attempt:
             self._found.put_nowait(Ending(Finding.RENEWAL_DUE, because))
         return possible
 
+    def end(self, ending: Ending) -> None:
+        """Have the attempt end like this, unless something else ends it before."""
+        self._found.put_nowait(ending)
+
     def responds(self) -> bool:
         """Return whether the attempt has acted on its last deadline."""
         return self._deadline is None or asyncio.get_running_loop().time() < self._deadline + _STUCK_AFTER_S

@@ -38,4 +38,5 @@ class Course:
             return
         if self._state is LinkState.CONNECTED:
             self._connected_at = asyncio.get_running_loop().time()
-        self._bus.publish(LinkStateChanged(old=old, new=self._state, because=because or finding))
+        change = LinkStateChanged(old=old, new=self._state, because=because or finding, finding=finding)
+        self._bus.publish(change)

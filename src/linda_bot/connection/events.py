@@ -5,6 +5,39 @@ from datetime import datetime
 from linda_bot.kernel.events import Category, Event, Secret, Severity
 
 
+class DaemonStarted(Event, frozen=True, kw_only=True):
+    """The bot has begun and holds the session."""
+
+    category = Category.SESSION
+
+    pid: int
+    version: str
+    before: str
+    """How the run before it ended, as the session's files show: `first`, `in_order`, `cut_short`, `machine_down`."""
+
+
+class DaemonStopping(Event, frozen=True, kw_only=True):
+    """The bot is about to end."""
+
+    category = Category.SESSION
+
+    why: str
+    """`signal`: it was asked to; `done`: it is not to be linked any more; `gave_up`: no retry can help; `error`: a
+    person must correct something; `crash`: a bug."""
+
+
+class DaemonStopped(Event, frozen=True, kw_only=True):
+    """The bot has done what it does at its end."""
+
+    category = Category.SESSION
+
+    why: str
+    """As in `DaemonStopping`."""
+    exit_code: int
+    because: str = ""
+    """The error that ended it, if one did."""
+
+
 class LinkStateChanged(Event, frozen=True, kw_only=True):
     """The link moved from one state to another."""
 
@@ -13,6 +46,8 @@ class LinkStateChanged(Event, frozen=True, kw_only=True):
     old: str
     new: str
     because: str
+    finding: str = ""
+    """What was found out, in the lifecycle's word."""
 
 
 class SessionValidated(Event, frozen=True, kw_only=True):
@@ -80,6 +115,8 @@ class AttemptFailed(Event, frozen=True, kw_only=True):
 
     finding: str
     because: str
+    is_local: bool = False
+    """Whether this machine's files are at fault, neither the network nor WhatsApp."""
 
 
 class RetryScheduled(Event, frozen=True, kw_only=True):
@@ -313,6 +350,13 @@ class GuardWithdrawn(Event, frozen=True, kw_only=True):
     severity = Severity.WARNING
 
     because: str
+
+
+class LogoutAsked(Event, frozen=True, kw_only=True):
+    """A person here had the device taken off the account; the session is set aside, and the bot ends."""
+
+    category = Category.SESSION
+    severity = Severity.WARNING
 
 
 class LinkGaveUp(Event, frozen=True, kw_only=True):

@@ -1,14 +1,15 @@
 """Which troubles of the link a person is told of: one alert an incident, and a notice when it is over."""
 
 import asyncio
+from datetime import datetime
 from typing import NamedTuple
 
 from linda_bot.connection.events import AttemptFailed, LinkGaveUp, LinkStateChanged, RestoreGaveUp, SessionRestored
-from linda_bot.connection.lifecycle import LinkState
+from linda_bot.connection.lifecycle import Finding, LinkState
 from linda_bot.connection.policy import UPGRADE
 from linda_bot.kernel.alerts import AlertCleared, AlertRaised
 from linda_bot.kernel.bus import EventBus, Subscription
-from linda_bot.kernel.events import Event
+from linda_bot.kernel.events import Event, utc_now
 
 _INBOX_DEPTH = 2000
 
@@ -31,6 +32,19 @@ LOGGED_OUT = Concern("logged_out", "link the bot again with the QR code that it 
 LOST = Concern("session_lost", LOGGED_OUT.advice, 4)
 GAVE_UP = Concern("gave_up", "", 5)
 
+_LOCAL = DOWN._replace(advice="see to it that the disk has room and is writable; the bot goes on trying by itself")
+_DOWN_BECAUSE = {
+    Finding.REFUSED: DOWN._replace(
+        advice="nothing, for a while: it is WhatsApp that refuses, and the bot goes on trying"
+    ),
+    Finding.ENGINE_LOST: DOWN._replace(
+        advice="look at the log for why (linda-bot logs --level warning); the bot goes on trying by itself"
+    ),
+}
+"""What to do about a link that is down where it is not the network's fault."""
+
+_BY_KIND = {each.kind: each for each in (DOWN, DAMAGED, BANNED, OUTDATED, REPLACED, LOGGED_OUT, LOST, GAVE_UP)}
+
 _OF_STATES = {
     LinkState.CIRCUIT_OPEN: DOWN,
     LinkState.BANNED: BANNED,
@@ -46,6 +60,8 @@ _DOWN_STATES = frozenset({LinkState.RESTORING, LinkState.TRANSIENT_DISCONNECT, L
 def concern_of(event: Event) -> Concern | None:
     """Return the trouble that an event is, if it is one at once."""
     match event:
+        case LinkStateChanged(finding=Finding.UNLINKED):
+            return None  # that is what a person wanted
         case LinkStateChanged(new=new):
             return _OF_STATES.get(LinkState(new))
         case SessionRestored():
@@ -56,6 +72,20 @@ def concern_of(event: Event) -> Concern | None:
             return GAVE_UP._replace(advice=advice)
         case _:
             return None
+
+
+def down_because(finding: str, *, is_local: bool) -> Concern:
+    """Return the trouble that a link is that is down, with what fits the finding of the last attempt."""
+    if is_local:
+        return _LOCAL
+    return _DOWN_BECAUSE.get(Finding(finding), DOWN)
+
+
+class LeftOpen(NamedTuple):
+    """An incident that was open when the last process ended."""
+
+    kind: str
+    began_at: datetime
 
 
 class Patience(NamedTuple):
@@ -70,19 +100,32 @@ class Patience(NamedTuple):
 class IncidentWatch:
     """Follows the link, and raises and clears alerts."""
 
-    def __init__(self, patience: Patience, bus: EventBus) -> None:
+    def __init__(self, patience: Patience, bus: EventBus, left_open: LeftOpen | None = None) -> None:
         self._patience = patience
         self._bus = bus
+        self._left_open = left_open
         self._open: Concern | None = None
         self._began_at = 0.0
         self._down_since: float | None = None
         self._up_since: float | None = None
         self._because = ""
+        self._down = DOWN
 
     async def run(self) -> None:
         """Follow the events until cancelled."""
+        self._take_over()
         with self._bus.subscribe(Event, name="incidents", depth=_INBOX_DEPTH) as events:
             await self._follow(events)
+
+    def _take_over(self) -> None:
+        """Go on with an incident that is known: it is not raised again, but it will be cleared."""
+        if self._left_open is None:
+            return
+        concern = _BY_KIND.get(self._left_open.kind, DOWN)
+        # The process whose end it was has a successor, whose own troubles are news again.
+        self._open = concern._replace(gravity=DOWN.gravity) if concern.kind == GAVE_UP.kind else concern
+        lasted_s = max((utc_now() - self._left_open.began_at).total_seconds(), 0.0)
+        self._began_at = asyncio.get_running_loop().time() - lasted_s
 
     async def _follow(self, events: Subscription[Event]) -> None:
         while True:
@@ -95,15 +138,17 @@ class IncidentWatch:
         now = asyncio.get_running_loop().time()
         if isinstance(event, AttemptFailed):
             self._because = event.because
+            self._down = down_because(event.finding, is_local=event.is_local)
         elif isinstance(event, LinkStateChanged):
             self._note_state(LinkState(event.new), event.because, now)
         concern = concern_of(event)
         if concern is not None:
+            concern = self._down if concern is DOWN else concern
             self._raise(concern, getattr(event, "because", ""))
 
     def _note_state(self, state: LinkState, because: str, now: float) -> None:
         if state is LinkState.CONNECTED:
-            self._up_since, self._down_since = now, None
+            self._up_since, self._down_since, self._down = now, None, DOWN
             return
         self._up_since = None
         if state not in _DOWN_STATES:
@@ -120,7 +165,7 @@ class IncidentWatch:
         now = asyncio.get_running_loop().time()
         down_at, over_at = self._down_at(), self._over_at()
         if down_at is not None and now >= down_at:
-            self._raise(DOWN, self._because)
+            self._raise(self._down, self._because)
         if over_at is not None and now >= over_at and self._open is not None:
             self._bus.publish(AlertCleared(kind=self._open.kind, after_s=round(now - self._began_at, 1)))
             self._open = None

@@ -43,6 +43,8 @@ class Finding(StrEnum):
     RETRY_DUE = "retry_due"
     ATTEMPTS_SPENT = "attempts_spent"
     LOGGED_OUT = "logged_out"
+    UNLINKED = "unlinked"
+    """A person here had the device taken off the account."""
     REPLACED = "replaced"
     BANNED = "banned"
     OUTDATED = "outdated"
@@ -74,6 +76,7 @@ _TROUBLE = frozenset({_F.GRACE_OVER, _F.SILENT, _F.ENGINE_LOST, _F.UNREACHABLE, 
 
 _ENDS = {
     _F.LOGGED_OUT: _S.LOGGED_OUT,
+    _F.UNLINKED: _S.LOGGED_OUT,
     _F.REPLACED: _S.REPLACED,
     _F.BANNED: _S.BANNED,
     _F.OUTDATED: _S.OUTDATED,

@@ -8,7 +8,7 @@ from contextlib import suppress
 from linda_bot.connection.attempt import Attempt
 from linda_bot.connection.circuit import after_login, after_wait
 from linda_bot.connection.course import Course
-from linda_bot.connection.events import AttemptFailed, HintTaken, LinkGaveUp, LoginPutOff, RetryScheduled
+from linda_bot.connection.events import AttemptFailed, HintTaken, LinkGaveUp, LoginPutOff, LogoutAsked, RetryScheduled
 from linda_bot.connection.lifecycle import Finding, LinkState
 from linda_bot.connection.plan import Plan
 from linda_bot.connection.policy import Ending, GiveUp, Recover, Retry, StartOver, Tally, decide, forgiven
@@ -17,9 +17,10 @@ from linda_bot.connection.road import Road
 from linda_bot.connection.roads import Roads
 from linda_bot.connection.session import SessionFiles
 from linda_bot.connection.session_care import SessionCare
+from linda_bot.connection.unlinking import UNLINKED, Unlinking
 from linda_bot.kernel.bus import EventBus
 from linda_bot.kernel.errors import ExitCode, SessionInaccessibleError
-from linda_bot.whatsapp.port import ClientFactory, LinkRequest, WhatsAppClient
+from linda_bot.whatsapp.port import ClientFactory, LinkRequest, NotSentError, WhatsAppClient
 
 _FILES_WITHIN_S = 300.0
 """How long work on the session's files may take before the link counts as stuck."""
@@ -51,6 +52,7 @@ class Link:
         self._online = asyncio.Event()
         self._settled = asyncio.Event()
         self._waiting = RetryWait()
+        self._unlinking = Unlinking()
         self._busy_until: float | None = None
         self._has_begun = False
         self._number = ""
@@ -113,6 +115,17 @@ class Link:
         """Give a link that is up a new engine in good order; return whether there is one."""
         return not self._course.is_ending and self._attempt is not None and self._attempt.renew(because)
 
+    async def log_out(self, *, within_s: float = 20) -> None:
+        """Take the device off the account, because a person asked; the session is set aside then, and `run` ends.
+
+        Raises NotSentError while the link is not up, NoAnswerError, ClientError; the link goes on then.
+        """
+        client, attempt = self._client, self._attempt
+        if client is None or attempt is None or not self._online.is_set() or self._course.is_ending:
+            raise NotSentError("the link is not up")
+        await self._unlinking.ask(client, within_s=within_s)
+        attempt.end(UNLINKED)
+
     async def outcome(self) -> LinkState:
         """Wait until the attempt that is under way or comes next has a result; return the state that it led to.
 
@@ -133,6 +146,8 @@ class Link:
                 ending = await self._next_attempt()
                 if self._course.is_ending:
                     return ExitCode.OK
+                if await self._unlinking.is_done():  # the library may have told of its end before
+                    return await self._leave()
                 if ending.finding is not Finding.RENEWAL_DUE:
                     self._settled.set()
                 code = await self._follow_up(ending)
@@ -154,7 +169,7 @@ class Link:
         except SessionInaccessibleError as error:
             if not self._has_begun:
                 raise  # a person is there to mend it; later the bot waits until it mends itself
-            return Ending(Finding.UNREACHABLE, str(error))
+            return Ending(Finding.UNREACHABLE, str(error), is_local=True)
         if look.damaged:
             return Ending(Finding.SESSION_DAMAGED, look.why, beyond_doubt=True)
         if not look.linked and not self._plan.rules.can_show_qr:
@@ -217,7 +232,8 @@ class Link:
     async def _follow_up(self, ending: Ending) -> ExitCode | None:
         """Carry out what the policy says of an ending; return an exit code if it is to give up."""
         if ending.finding is not Finding.RENEWAL_DUE:
-            self._bus.publish(AttemptFailed(finding=ending.finding, because=ending.because))
+            failed = AttemptFailed(finding=ending.finding, because=ending.because, is_local=ending.is_local)
+            self._bus.publish(failed)
         self._allow(_FILES_WITHIN_S)
         self._forgive()
         decision = decide(ending, self._tally, self._plan.rules, self._chance())
@@ -240,11 +256,21 @@ class Link:
         except SessionInaccessibleError as error:
             if not self._has_begun:
                 raise
-            return await self._follow_up(Ending(Finding.UNREACHABLE, str(error)))  # it is looked at anew after a wait
+            # It is looked at anew after a wait.
+            return await self._follow_up(Ending(Finding.UNREACHABLE, str(error), is_local=True))
         self._tally = decision.tally
         if isinstance(decision, Retry):
             await self._wait_for_retry(decision, ending.because)
         return None
+
+    async def _leave(self) -> ExitCode:
+        """End because a person has had the device taken off the account: nobody is there to scan a code."""
+        self._bus.publish(LogoutAsked())
+        self._course.move(UNLINKED.finding, UNLINKED.because)
+        with suppress(SessionInaccessibleError):  # it is known to be logged out in any case
+            await self._care.retire(UNLINKED.because)
+            await self._care.set_aside(UNLINKED.because)
+        return ExitCode.OK
 
     def _forgive(self) -> None:
         self._tally = forgiven(self._tally, self._course.connected_for())

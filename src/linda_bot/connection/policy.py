@@ -35,6 +35,8 @@ class Ending(NamedTuple):
     session that was good before turns out to be another account's."""
     while_linking: bool = False
     """Whether no device was linked yet."""
+    is_local: bool = False
+    """Whether this machine's files are at fault, neither the network nor WhatsApp."""
 
 
 class Tally(NamedTuple):

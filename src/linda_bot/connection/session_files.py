@@ -86,7 +86,7 @@ class StoredSession:
         return await asyncio.to_thread(has_device, self._paths.store)
 
     async def set_aside(self, because: str) -> Path | None:
-        """Move the session to quarantine; its status and history go with it, and are written anew as they were."""
+        """Move the session to quarantine; its status goes with it, and is written anew as it was. Its history stays."""
         self._fingerprint = ""
         async with self._book.paused(), self._moving:
             await self._on_disk(self._book.remember)

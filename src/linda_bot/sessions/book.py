@@ -13,10 +13,12 @@ from linda_bot.kernel.events import utc_now
 from linda_bot.kernel.files import UnreadableFileError, put_unreadable_aside, read_json, write_json
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.sessions.device_status import DeviceStatus, load_status, moment, save_status, timestamp
+from linda_bot.sessions.history import AT_MOST as HISTORY_AT_MOST
+from linda_bot.sessions.history import bounded, fit_facts, with_entry
 from linda_bot.sessions.paths import SessionPaths
 from linda_bot.sessions.summary import update_summary
 
-HISTORY_AT_MOST = 500
+__all__ = ["HISTORY_AT_MOST", "SessionBook"]
 _log = logging.getLogger("linda_bot.sessions")
 
 
@@ -76,8 +78,8 @@ class SessionBook:
         self._touch()
 
     def note(self, event_type: str, *, at: datetime | None = None, **facts: object) -> None:
-        """Add an entry to the history."""
-        self._entries.append({"timestamp": timestamp(at or utc_now()), "eventType": event_type, **facts})
+        """Add an entry to the history, or count the one before if it says the same."""
+        self._entries.append({"timestamp": timestamp(at or utc_now()), "eventType": event_type, **fit_facts(facts)})
         self._touch()
 
     @asynccontextmanager
@@ -120,7 +122,9 @@ class SessionBook:
     def _append(self, entries: list[dict[str, object]]) -> None:
         if self._history is None:
             self._history = _load_history(self._paths)
-        self._history = [*self._history, *entries][-HISTORY_AT_MOST:]
+        for entry in entries:
+            self._history = with_entry(self._history, entry)
+        self._history = bounded(self._history)
         write_json(self._paths.history, self._history)
 
     def _guarded(self, write: Callable[[], None]) -> bool:

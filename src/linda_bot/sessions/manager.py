@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from linda_bot.kernel.errors import ExitCode, LindaError, SessionHeldError, UsageError, unwritable
 from linda_bot.kernel.files import clear_drafts, make_private_dir
@@ -91,7 +91,8 @@ class SessionManager:
                 if not wanted or book.status.restore_status in ENDED_BY_A_PERSON:
                     return Restored(found)
                 choice = Choice(sandbox=self.sandbox, number=book.status.number)
-                return self.restored(book, recover(self.paths, self.vault, choice, because=found.why))
+                recovery = recover(self.paths, self.vault, choice, because=found.why)
+                return self.restored(book, recovery, because=found.why)
 
         return asyncio.run(work())
 
@@ -132,13 +133,13 @@ class SessionManager:
                     found = recover(self.paths, self.vault, self._choice(book, kept, force=force), because=because)
                     if found.backup is not None:
                         reinstate(self.paths, found.backup.manifest.fingerprint)
-                    return self.restored(book, found, kept)
+                    return self.restored(book, found, kept, because=because)
                 try:
                     quarantined = put_back(self.paths, chosen, self.vault, because=because)
                 except BackupUnusableError as error:
                     raise NoBackupError(f"{chosen.name} cannot be used: {error}; nothing was changed") from error
                 reinstate(self.paths, chosen.manifest.fingerprint)
-                return self.restored(book, Recovery(chosen, quarantined), kept)
+                return self.restored(book, Recovery(chosen, quarantined), kept, because=because)
 
         return asyncio.run(work())
 
@@ -252,11 +253,15 @@ class SessionManager:
         # One more than usual: the oldest may be the one that is to be put back.
         return await asyncio.to_thread(self.backup_session, reason, keep=self.keep + 1)
 
-    def restored(self, book: SessionBook, recovery: Recovery, kept: Backup | None = None) -> Restored:
+    def restored(
+        self, book: SessionBook, recovery: Recovery, kept: Backup | None = None, *, because: str, imported: bool = False
+    ) -> Restored:
         """Write into the book which backup was put back, and return what came of it."""
         backup = recovery.backup
         if backup is not None:
             made_at = timestamp(backup.manifest.created)
             book.change(device_linked=True, number=backup.manifest.linked_number, restore_status="from_backup")
-            book.note("session_restored", backup=backup.name, madeAt=made_at)
+            passed_over: dict[str, Any] = {"passedOver": list(recovery.passed_over)} if recovery.passed_over else {}
+            facts: dict[str, Any] = {"because": because, "by": "person", "backup": backup.name, "madeAt": made_at}
+            book.note("session_imported" if imported else "session_restored", **facts, **passed_over)
         return Restored(validate(self.paths), backup, recovery.quarantined, recovery.passed_over, kept)

@@ -46,7 +46,8 @@ def import_session(manager: SessionManager, file: Path, *, force: bool = False) 
                 raise NoBackupError(f"{file} cannot be used: {error}; the session here is as it was") from error
             _bring_states(unpacked.states, manager)
             book.reload()
-            return manager.restored(book, Recovery(unpacked.backup, quarantined), kept)
+            recovery = Recovery(unpacked.backup, quarantined)
+            return manager.restored(book, recovery, kept, because="a session was imported", imported=True)
 
     return asyncio.run(work())
 

@@ -60,6 +60,21 @@ class SessionPaths(NamedTuple):
         return self.directory / "recent-logins"
 
     @property
+    def pause(self) -> Path:
+        """Is there while the bot is paused; see `messaging.pause`."""
+        return self.directory / "paused.json"
+
+    @property
+    def control(self) -> Path:
+        """The socket on which the running bot answers."""
+        return self.directory / "control.sock"
+
+    @property
+    def control_pointer(self) -> Path:
+        """Says where that socket is when its path is too long for one."""
+        return self.directory / "control.json"
+
+    @property
     def aftercare(self) -> Path:
         """Is there while a session that was put back is watched; see `aftercare`."""
         return self.directory / "after-restore.json"
@@ -98,6 +113,21 @@ class SessionPaths(NamedTuple):
     def logs(self) -> Path:
         """Where the event log is."""
         return self.data_dir / "logs"
+
+    @property
+    def alerts(self) -> Path:
+        """What a person was told of, and which incidents are open."""
+        return self.logs / f".alerts-{self.account}.json"
+
+    @property
+    def health_log(self) -> Path:
+        """How the bot was, one sample a line; see `health.history`."""
+        return self.logs / f"health-{self.account}.jsonl"
+
+    @property
+    def health_now(self) -> Path:
+        """What is not in the health log yet, at most a minute old."""
+        return self.logs / f".health-now-{self.account}.json"
 
     @property
     def number(self) -> str | None:

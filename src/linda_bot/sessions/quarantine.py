@@ -16,10 +16,13 @@ KEEP = 3
 def set_aside(paths: SessionPaths, because: str, *, now: datetime | None = None) -> Path | None:
     """Move what is the session to `.session-cache/quarantine-...` and return where; None when there is nothing.
 
+    Its history stays, because it is that of the account.
+
     Only to be called while no engine has the store open. The newest three of an account are kept.
     """
-    # A lock that moves would let a second one in.
-    stays = {paths.lock, paths.engine_lock, paths.sandbox_mark, paths.next_store, paths.logins}
+    # A lock that moves would let a second one in; a history that does would be gone if we died on the way.
+    stays = {paths.lock, paths.engine_lock, paths.sandbox_mark, paths.next_store, paths.logins, paths.history}
+    stays |= {paths.pause, paths.control, paths.control_pointer}  # they are the bot's, not the session's
     return _move(paths, [entry for entry in paths.directory.iterdir() if entry not in stays], because, now)
 
 

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from linda_bot.connection.incidents import IncidentWatch, Patience
-from linda_bot.connection.lifecycle import LinkState
+from linda_bot.connection.incidents import IncidentWatch, LeftOpen, Patience, down_because
+from linda_bot.connection.lifecycle import Finding, LinkState
 from linda_bot.kernel.alerts import AlertCleared, AlertRaised
+from linda_bot.kernel.errors import SessionInaccessibleError
 from linda_bot.whatsapp.events import (
     ClientEvent,
     ClientOutdated,
@@ -226,3 +228,79 @@ async def test_a_server_that_is_gone_at_the_start_is_told() -> None:
         (alert,) = world.told(AlertRaised)
         assert isinstance(alert, AlertRaised)
         assert "is there a network" in alert.because
+
+
+async def test_a_disk_that_is_full_is_not_the_networks_fault() -> None:
+    """The advice fits what was found."""
+    async with watched(LinkWorld()) as world:
+        await world.until(LinkState.CONNECTED)
+        world.files.trouble = SessionInaccessibleError("the session's files cannot be written: no space left")
+        world.whatsapp.running[0].kill()
+        await asyncio.sleep(300)
+
+    assert raised(world) == ["down"]
+    assert "disk" in advice(world)
+    assert "network" not in advice(world)
+
+
+@pytest.mark.parametrize(
+    ("finding", "is_local", "word"),
+    [
+        (Finding.UNREACHABLE, False, "network"),
+        (Finding.SILENT, False, "network"),
+        (Finding.UNREACHABLE, True, "disk"),
+        (Finding.REFUSED, False, "WhatsApp"),
+        (Finding.ENGINE_LOST, False, "log"),
+    ],
+)
+def test_each_cause_has_its_advice(finding: Finding, word: str, *, is_local: bool) -> None:
+    """As far as the finding says it."""
+    concern = down_because(finding, is_local=is_local)
+
+    assert concern.kind == "down"
+    assert word in concern.advice
+
+
+@asynccontextmanager
+async def begun_with(world: LinkWorld, kind: str, hours_ago: float) -> AsyncIterator[LinkWorld]:
+    """Run a link and a watch that takes over an incident."""
+    left = LeftOpen(kind, datetime.now(UTC) - timedelta(hours=hours_ago))
+    watching = asyncio.create_task(IncidentWatch(PATIENCE, world.bus, left).run())
+    await asyncio.sleep(0)
+    async with world.running():
+        yield world
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+@pytest.mark.parametrize("kind", ["down", "logged_out", "gave_up", "a kind of another version"])
+async def test_an_incident_of_the_run_before_ends_in_this_one(kind: str) -> None:
+    """It is not raised again, and lasted from its beginning."""
+    async with begun_with(LinkWorld(), kind, 2) as world:
+        await asyncio.sleep(100)
+        (cleared,) = world.told(AlertCleared)
+
+    assert isinstance(cleared, AlertCleared)
+    assert cleared.after_s == pytest.approx(7260, abs=30)
+    assert raised(world) == []
+
+
+async def test_an_incident_that_goes_on_is_not_raised_again() -> None:
+    """However long the link stays down, until the bot is stopped."""
+    world = LinkWorld()
+    world.whatsapp.reachable = False
+    async with begun_with(world, "down", 2):
+        await asyncio.sleep(10_000)
+
+    assert raised(world) == []
+    assert not world.told(AlertCleared)
+
+
+async def test_what_comes_after_an_end_of_the_process_is_news() -> None:
+    """Somebody has started it again."""
+    async with begun_with(LinkWorld(), "gave_up", 2) as world:
+        await world.until(LinkState.CONNECTED)
+        world.whatsapp.running[0].tell(LoggedOut(code=401, on_connect=False))
+        await asyncio.sleep(1)
+
+    assert raised(world) == ["logged_out"]

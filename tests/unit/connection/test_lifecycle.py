@@ -43,6 +43,7 @@ renewal_due      -        -        -        AGAIN    AGAIN    -        -        
 retry_due        START    LINK     -        -        -        AGAIN    AGAIN    OUT      AGAIN    AGAIN    AGAIN    STOP
 attempts_spent   OPEN     OPEN     -        -        -        OPEN     -        OPEN     -        -        -        STOP
 logged_out       -        OUT      OUT      OUT      OUT      OUT      -        -        -        -        -        STOP
+unlinked         -        OUT      OUT      OUT      OUT      OUT      -        -        -        -        -        STOP
 replaced         -        REPL     REPL     REPL     REPL     REPL     -        -        -        -        -        STOP
 banned           -        BAN      BAN      BAN      BAN      BAN      -        -        -        -        -        STOP
 outdated         -        OLD      OLD      OLD      OLD      OLD      -        -        -        -        -        STOP

@@ -1,0 +1,1 @@
+"""The ledger: what a session has been through and why, told from its history; pure."""
