@@ -59,15 +59,18 @@ class Daemon:
         manners: Manners = Manners(),  # noqa: B008 (frozen)
         *,
         is_guarded: Callable[[], bool] = lambda: True,
+        is_paused: Callable[[], bool] = lambda: False,
         chance: Callable[[], float] = lambda: 0.5,
         thread: AtOnce | None = None,
     ) -> None:
         self.thread = thread or AtOnce()
         self.trouble: list[str] = []
         self.store = Store(mailbox, self.trouble.append, thread=self.thread)
-        self.outbox = Outbox(self.store, client, bus, manners, is_guarded=is_guarded, chance=chance)
+        self.outbox = Outbox(
+            self.store, client, bus, manners, is_guarded=is_guarded, is_paused=is_paused, chance=chance
+        )
         self.desk = Desk(self.store, self.outbox, client, mailbox.with_name("files"))
-        self.inbox = Inbox([router], "!", self.desk, bus, handling)
+        self.inbox = Inbox([router], "!", self.desk, bus, handling, is_paused=is_paused)
         self.bot = Bot(self.desk, lambda: NUMBER)
         self.tasks: list[asyncio.Task[None]] = []
 

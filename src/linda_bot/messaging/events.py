@@ -1,5 +1,7 @@
 """What happens to messages, in our words."""
 
+from datetime import datetime
+
 from linda_bot.kernel.events import Category, Event, Severity
 
 
@@ -149,3 +151,21 @@ class HandlersKept(Event, frozen=True, kw_only=True):
 
     source: str
     error: str
+
+
+class BotPaused(Event, frozen=True, kw_only=True):
+    """A person has paused the bot, now or before this start: nothing is handled or sent, messages are kept."""
+
+    category = Category.MESSAGE
+    severity = Severity.WARNING
+
+    since: datetime
+
+
+class BotResumed(Event, frozen=True, kw_only=True):
+    """A person has ended the pause."""
+
+    category = Category.MESSAGE
+
+    after_s: float
+    """How long it lasted."""

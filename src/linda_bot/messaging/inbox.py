@@ -5,7 +5,7 @@ import math
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
@@ -65,6 +65,8 @@ class Inbox:
         desk: Desk,
         bus: EventBus,
         handling: Handling = Handling(),  # noqa: B008 (frozen)
+        *,
+        is_paused: Callable[[], bool] = lambda: False,
     ) -> None:
         self.routers = tuple(routers)
         """Whose handlers get the messages; may be exchanged at any time."""
@@ -72,6 +74,7 @@ class Inbox:
         self._desk = desk
         self._bus = bus
         self._handling = handling
+        self._is_paused = is_paused
         self._owner: str | None = None
         """Whose messages are handled; None before the first login."""
         self._began_at = time.time()
@@ -108,6 +111,11 @@ class Inbox:
             self._waiting[conversation] = None
             self._wake.set()
 
+    def resume(self) -> None:
+        """Go on after a pause, with everything that is on the disk."""
+        self._looked_at = -math.inf
+        self._wake.set()
+
     async def run(self) -> None:
         """Work until cancelled."""
         loop = asyncio.get_running_loop()
@@ -119,7 +127,7 @@ class Inbox:
                 self._looked_at = loop.time()
                 for conversation in await self._desk.store.conversations(self._owner):
                     self.wake(conversation)
-            if self._owner is None or not self._waiting or self._ending:
+            if self._owner is None or not self._waiting or self._ending or self._is_paused():
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK_EVERY_S):
                         await self._wake.wait()
@@ -172,7 +180,7 @@ class Inbox:
         return await self._desk.store.take(*place, _AT_ONCE) if self._goes_on(place) else []
 
     def _goes_on(self, place: _Place) -> bool:
-        return not self._ending and place.owner == self._owner
+        return not (self._ending or self._is_paused()) and place.owner == self._owner
 
     async def _see_to(self, waiting: Waiting, place: _Place, following: int) -> bool:
         """Try to bring a message to its end; return False when it is tried again after a while."""

@@ -50,12 +50,14 @@ class Outbox:
         manners: Manners = Manners(),  # noqa: B008 (frozen)
         *,
         is_guarded: Callable[[], bool] = lambda: True,
+        is_paused: Callable[[], bool] = lambda: False,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
         self._client = client
         self._manners = manners
         self._is_guarded = is_guarded
+        self._is_paused = is_paused
         self._chance = chance
         self._owner: str | None = None
         """Whose messages are sent; None before the first login."""
@@ -131,6 +133,12 @@ class Outbox:
         if self._down_since is None:
             self._down_since = asyncio.get_running_loop().time()
 
+    def resume(self, after_s: float) -> None:
+        """Go on after a pause of so many seconds, as after an outage: what has piled up must not look like a flood."""
+        self._outage_s, self._up_since = after_s, asyncio.get_running_loop().time()
+        self._looked_at = -math.inf
+        self._wake.set()
+
     def engine_gone(self) -> None:
         """Decide on what it was just sending, before anything else is sent."""
         self._settled.clear()
@@ -172,11 +180,12 @@ class Outbox:
             self._wake.clear()  # before everything is looked at: what changes meanwhile is looked at once more
             if self._owner is not None and loop.time() >= self._looked_at + _LOOK_EVERY_S:
                 await self._look(self._owner)
-            chat, wait_s = (None, math.inf) if self._owner is None else self._turns.next(loop.time(), self._hold_s)
+            holds = self._owner is None or self._is_paused()
+            chat, wait_s = (None, math.inf) if holds else self._turns.next(loop.time(), self._hold_s)
             if chat is not None:
                 await self._serve(chat)
                 continue
-            if not self._turns:
+            if not self._turns or self._is_paused():
                 self._idle.set()
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(max(wait_s, _SHORTEST_S), _LOOK_EVERY_S)):
@@ -219,6 +228,8 @@ class Outbox:
         # What has waited longer than this process lives tells of an outage, too.
         waited_s = time.time() - parcels[0].created_at - (asyncio.get_running_loop().time() - self._up_since)
         self._outage_s = max(self._outage_s, waited_s)
+        if self._is_paused():  # since the chat's turn came; the disk is looked at anew afterwards
+            return False
         content, keys = join(parcels)
         if await self._send(client, chat, content, keys):
             self._turns.forgive(chat)
