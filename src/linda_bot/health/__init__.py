@@ -1,0 +1,1 @@
+"""How the bot is: looked at, graded, and told."""

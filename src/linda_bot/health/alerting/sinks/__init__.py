@@ -1,0 +1,1 @@
+"""Ways out of the machine that do not need WhatsApp."""
