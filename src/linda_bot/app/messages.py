@@ -19,12 +19,13 @@ from linda_bot.kernel.tasks import spawn_task
 from linda_bot.messaging.blocking import watch_for_blocking
 from linda_bot.messaging.bot import Bot
 from linda_bot.messaging.builtin import builtin_router
-from linda_bot.messaging.events import HookFailed, MailboxTrouble
+from linda_bot.messaging.events import BotPaused, HookFailed, MailboxTrouble
 from linda_bot.messaging.handlers import Hook
 from linda_bot.messaging.inbox import Inbox
 from linda_bot.messaging.loading import Loaded
 from linda_bot.messaging.missing import MissingMessages
 from linda_bot.messaging.outbox import Outbox
+from linda_bot.messaging.pause import Pause
 from linda_bot.messaging.reception import Desk
 from linda_bot.messaging.router import Router
 from linda_bot.messaging.store import Store
@@ -43,6 +44,8 @@ class Messages(NamedTuple):
 
     inbox: Inbox
     outbox: Outbox
+    store: Store
+    pause: Pause
     hooks: "_Hooks"
     tasks: Sequence[asyncio.Task[None]]
     """What never ends of itself; when one of them does, that is a bug."""
@@ -65,22 +68,34 @@ async def messages(
     guard: GuardKeeper,
     *,
     bus: EventBus,
+    grade: Callable[[], str | None] = lambda: None,
 ) -> AsyncIterator[Messages]:
-    """Handle and send until the end of the block, with the author's handlers if there are any."""
+    """Handle and send until the end of the block, with the author's handlers if there are any.
+
+    `grade` says how the bot's health is, if that is known.
+    """
     store = Store(job.paths.mailbox, lambda because: bus.publish(MailboxTrouble(because=because)))
     async with AsyncExitStack() as closing:
         closing.push_async_callback(store.close)
         await store.open()
-        outbox = Outbox(store, guard.client, bus, job.manners_of_sending, is_guarded=guard.is_active)
+        pause = Pause(job.paths.pause)
+        if pause.since is not None:
+            bus.publish(BotPaused(since=pause.since))
+
+        def is_paused() -> bool:
+            return pause.is_on
+
+        outbox = Outbox(
+            store, guard.client, bus, job.manners_of_sending, is_guarded=guard.is_active, is_paused=is_paused
+        )
         desk = Desk(store, outbox, link.client, job.paths.attachments, frozenset(job.settings.owners))
         bot = Bot(desk, lambda: link.number)
-        status = _status(link, guard, store, outbox, lambda: inbox)
+        status = _status(link, guard, store, outbox, lambda: inbox, grade=grade)
         builtin = builtin_router(
             job.settings.command_prefix, status, lambda: inbox.routers, owned=bool(job.settings.owners)
         )
-        inbox = Inbox(
-            [*([loaded.router] if loaded else []), builtin], job.settings.command_prefix, desk, bus, job.handling
-        )
+        routers = [*([loaded.router] if loaded else []), builtin]
+        inbox = Inbox(routers, job.settings.command_prefix, desk, bus, job.handling, is_paused=is_paused)
         hooks = _Hooks(inbox, bot, bus)
         closing.push_async_callback(hooks.stop)
         closing.push_async_callback(inbox.close)  # before the author's shutdown hooks take away what handlers use
@@ -126,7 +141,7 @@ async def messages(
 
             companions.append(("reload", Reloader(job.settings.handlers, loaded, exchange, bus).run()))
         tasks = [await closing.enter_async_context(beside(name, work)) for name, work in companions]
-        yield Messages(inbox, outbox, hooks, tasks)
+        yield Messages(inbox, outbox, store, pause, hooks, tasks)
 
 
 class _Hooks:
@@ -186,13 +201,20 @@ class _Hooks:
 
 
 def _status(
-    link: Link, guard: GuardKeeper, store: Store, outbox: Outbox, inbox: Callable[[], Inbox]
+    link: Link,
+    guard: GuardKeeper,
+    store: Store,
+    outbox: Outbox,
+    inbox: Callable[[], Inbox],
+    *,
+    grade: Callable[[], str | None],
 ) -> Callable[[], Awaitable[str]]:
     async def status() -> str:
         minutes = int(link.connected_for() // 60)
         counts, look = await store.counts(), await guard.refresh()
+        health = grade()
         parts = [
-            f"{link.state}, for {minutes} min",
+            f"{link.state}, for {minutes} min" + (f", {health}" if health else ""),
             f"{inbox().handled} messages handled, {outbox.sent} sent",
             f"{counts.waiting} to handle, {counts.pending} to send",
             f"guard on, {look.caught} lost answers prevented" if look.active else "guard off",

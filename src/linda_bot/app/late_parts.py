@@ -1,0 +1,86 @@
+"""What the link does not need: the log, alerts, health and doors, loaded and opened while the engine connects."""
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple, TextIO
+
+from linda_bot.app.alerting import alerting, left_open
+from linda_bot.app.core import Core
+from linda_bot.app.ears import Ears
+from linda_bot.app.health import HealthRoom, Surroundings
+from linda_bot.app.job import Job
+from linda_bot.app.messages import Messages
+from linda_bot.kernel.bus import EventBus
+
+if TYPE_CHECKING:  # at the start nothing of it is needed yet
+    from linda_bot.app.front import Front
+    from linda_bot.eventlog.open import Levels
+    from linda_bot.health.alerting.setup import Alerting
+
+Doors = Callable[["Front"], AbstractAsyncContextManager[None]]
+
+
+class Debugging:
+    """Debug mode by signal, as soon as there is a log."""
+
+    def __init__(self) -> None:
+        self._levels: Levels | None = None
+
+    def begin(self, levels: "Levels") -> None:
+        """Take the log that there is now."""
+        self._levels = levels
+
+    def toggle(self, because: str) -> None:
+        """Log more, or as much as before."""
+        if self._levels is not None:
+            self._levels.toggle(because)
+
+
+class Parts(NamedTuple):
+    """What has been built until the link begins."""
+
+    job: Job
+    bus: EventBus
+    ears: Ears
+    core: Core
+    talk: Messages
+    health: HealthRoom
+    alerts: "Alerting | None"
+    debugging: Debugging
+    stop: asyncio.Event
+
+
+@asynccontextmanager
+async def late_parts(
+    parts: Parts, log_stream: TextIO | None, doors: Doors | None
+) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Open them until the end of the block; none of the tasks ends of itself: when one does, that is a bug."""
+    job, bus, ears = parts.job, parts.bus, parts.ears
+    async with AsyncExitStack() as closing:
+        eventlog = await asyncio.to_thread(importlib.import_module, "linda_bot.eventlog.open")
+        account = job.paths.account
+        log = eventlog.event_log(job.paths.logs, job.settings.log, ears.log_lines, log_stream, account=account, bus=bus)
+        levels: Levels = await closing.enter_async_context(log)
+        parts.debugging.begin(levels)
+        closing.push(ears.life.close)  # so that the log has it too
+        telling = await closing.enter_async_context(alerting(job, parts.alerts, ears.alerts, bus, parts.stop))
+        left = left_open(parts.alerts, "health")
+        around = Surroundings(job, parts.talk, parts.core.guard, ears.book, left, levels.lost)
+        watching = await closing.enter_async_context(parts.health.watching(around, bus, ears.health))
+        if doors is not None:
+            await closing.enter_async_context(doors(_front(parts, levels)))
+        yield [telling, watching]
+
+
+def _front(parts: Parts, levels: "Levels") -> "Front":
+    from linda_bot.app.front import Front, Hooks
+
+    hooks = Hooks(
+        health=parts.health.report,
+        metrics=parts.health.metrics,
+        set_log_level=lambda level: levels.set(level, "asked by the control API"),
+    )
+    core, ears = parts.core, parts.ears
+    return Front(parts.job, parts.bus, core.link, ears.book, core.keeper, core.guard, parts.talk, ears.chronicle, hooks)
