@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from linda_bot.kernel.errors import ExitCode
 from linda_bot.sandbox.bot_process import BotProcess
@@ -143,6 +145,83 @@ async def test_a_store_that_is_damaged(sandbox: Sandbox, start_bot: StartBot, *,
     await bot.ready()
 
     await assert_one(sandbox, bot, "session_damaged" if with_backup else "session_lost")
+
+
+async def test_an_outage_in_which_the_bot_is_killed_is_told_once_by_every_way(
+    sandbox: Sandbox, start_bot: StartBot, tmp_path: Path
+) -> None:
+    """One alert and one recovery by command and by webhook, with kill -9 in between; the log has one of each, too."""
+    script, told = tmp_path / "tell", tmp_path / "told"
+    script.write_text(f'#!/bin/sh\necho "$LINDA_ALERT_PURPOSE $LINDA_ALERT_INCIDENT" >> "{told}"\n')
+    script.chmod(0o700)
+    posts: list[dict[str, Any]] = []
+
+    async def take(request: web.Request) -> web.Response:
+        posts.append(await request.json())
+        return web.Response(status=204)
+
+    app = web.Application()
+    app.router.add_post("/hook", take)
+    async with TestServer(app, host="127.0.0.1") as server:
+        ways = {"LINDA_ALERT__COMMAND": str(script), "LINDA_ALERT__WEBHOOK": str(server.make_url("/hook"))}
+        bot = await start_linked(sandbox, start_bot, LINDA_RECONNECT__GRACE="0.3", **ways)
+        sandbox.front.refuse = True
+        sandbox.drop(BOT)
+        await _delivered(sandbox, 2, within_s=20)
+        await bot.stop(signal.SIGKILL)
+        bot = await start_bot(**SOON, **ways)
+        await bot.wait_for("The session is untouched")
+        sandbox.front.refuse = False
+        await bot.wait_for(WELL)
+        await _delivered(sandbox, 4)
+        assert await bot.stop() == ExitCode.OK
+
+    assert [line["event"] for line in alerts(sandbox)] == [RAISED, CLEARED]
+    lines = [line.split() for line in told.read_text().splitlines()]
+    assert [purpose for purpose, _ in lines] == ["alert", "recovery"]
+    assert [post["type"] for post in posts] == ["alert.alert", "alert.recovery"]
+    assert {incident for _, incident in lines} == {post["incident"] for post in posts} == {posts[0]["incident"]}
+    assert posts[-1]["lasted_s"] > 1
+    listed = await run_command("alerts", "--data-dir", sandbox.directory / "bot", "--json")
+    assert listed.document["open"] == []
+    assert [record["notice"]["purpose"] for record in listed.document["notices"]] == ["alert", "recovery"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("COMMAND", "no-such-program-at-all"), ("WEBHOOK", "https://user:secret@host:port/"), ("QUIET", "07:00-07:00")],
+)
+async def test_a_wrong_setting_is_told_before_anything_begins(start_bot: StartBot, name: str, value: str) -> None:
+    """One line, exit code 2, no QR code, no secret."""
+    bot = await start_bot(**{f"LINDA_ALERT__{name}": value})
+
+    assert await bot.exited() == ExitCode.USAGE
+    assert f"LINDA_ALERT__{name}" in bot.lines[-1]
+    assert "secret" not in bot.screen
+    assert "QR" not in bot.screen
+
+
+async def test_a_bot_that_gives_up_has_last_words(sandbox: Sandbox, start_bot: StartBot, tmp_path: Path) -> None:
+    """Its alert is out before the process ends, although the way takes longer than a person would wait."""
+    script, told = tmp_path / "tell", tmp_path / "told"
+    script.write_text(f'#!/bin/sh\nsleep 1.5\necho "$LINDA_ALERT_KIND" >> "{told}"\n')
+    script.chmod(0o700)
+    bot = await start_bot("--no-qr", LINDA_ALERT__COMMAND=str(script))
+
+    assert await bot.exited() == ExitCode.LINKING_NEEDED
+    assert told.read_text() == "gave_up\n"
+
+
+async def _delivered(sandbox: Sandbox, count: int, *, within_s: float = 15) -> None:
+    """Wait until so many deliveries are on the disk as done."""
+    path = sandbox.directory / "bot" / "logs" / ".alerts-default.json"
+    async with asyncio.timeout(within_s):
+        while True:
+            records = json.loads(path.read_text())["records"] if path.exists() else []
+            states = [delivery["state"] for record in records for delivery in record["deliveries"]]
+            if states == ["delivered"] * count:
+                return
+            await asyncio.sleep(0.05)
 
 
 def _spoil(session: Path) -> None:

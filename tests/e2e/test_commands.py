@@ -65,8 +65,8 @@ async def stopped_bot(linked_bot: BotProcess) -> None:
 
 
 def left_in(directory: Path) -> dict[str, bytes]:
-    """Return the files of a session, whatever they hold, but not the locks."""
-    return {file.name: file.read_bytes() for file in directory.iterdir() if file.suffix != ".lock"}
+    """Return the files of a session, whatever they hold, but not the locks and the socket."""
+    return {file.name: file.read_bytes() for file in directory.iterdir() if file.suffix not in (".lock", ".sock")}
 
 
 async def test_with_the_bot_running_the_safe_ones_work_and_the_others_name_it(

@@ -17,6 +17,7 @@ from linda_bot.connection.events import (
     LinkingCompleted,
     LinkingStarted,
     LinkStateChanged,
+    LogoutAsked,
     PairingCodeIssued,
     PairingCodeRefused,
     RestoreCompleted,
@@ -124,6 +125,9 @@ class Console:
             case LinkStateChanged(new=LinkState.STOPPED):
                 kept = " The session is kept: start again whenever you like." if self._has_session else ""
                 self.say(f"Stopped.{kept}", DIM)
+            case LogoutAsked():
+                self._has_session = False
+                self.say("Logged out, as a person asked: the phone does not know this device any more.", YELLOW)
             case LinkGaveUp():
                 self._gave_up = True
                 self.say(f"What to do: {event.advice}.", RED)

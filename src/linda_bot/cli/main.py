@@ -128,6 +128,9 @@ def _add_session_commands(commands: "argparse._SubParsersAction[_Parser]") -> No
     add("resume", "control.resume", "end a pause")
     logout = add("logout", "control.logout", "unlink the bot from its phone, and set the session aside")
     logout.add_argument("--yes", action="store_true", help="do not ask")
+    logout.add_argument(
+        "--sandbox", type=Path, metavar="DIR", help="the sandbox that runs in DIR, if it is its session"
+    )
     add("backups", "session.backups", "list the backups of the session")
     backup = add("backup", "session.backup", "make a verified backup now, also while the bot runs")
     backup.add_argument("--new-key", type=Path, metavar="FILE", help="only make a key for encrypted backups")
@@ -158,6 +161,11 @@ def _add_review_commands(add: Callable[[str, str, str], _Parser]) -> None:
     stats.add_argument("--days", type=int, default=7, metavar="N", help="of so many days, at most 30 (default: 7)")
     health = add("health", "health.health", "how the bot is and was; exit code 0 only if it is healthy")
     health.add_argument("-n", "--last", type=int, metavar="N", default=12, help="the newest N samples (default: 12)")
+    alerts = add("alerts", "alerts.alerts", "what a person was told of, and what became of it; incidents that are open")
+    alerts.add_argument("-n", "--last", type=int, metavar="N", default=10, help="the newest N notices (default: 10)")
+    alerts.add_argument(
+        "--test", action="store_true", help="send a test notice by every way that is set; exit code 1 if one fails"
+    )
     logs = add("logs", "logs.logs", "read the event log")
     logs.add_argument("--category", action="append", metavar="WORD", help="session, connection, message, health, error")
     logs.add_argument("--level", metavar="WORD", help="this and worse: debug, info, warning, error")

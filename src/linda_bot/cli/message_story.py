@@ -5,6 +5,8 @@ from linda_bot.connection.events import GuardWithdrawn
 from linda_bot.kernel.events import Event
 from linda_bot.kernel.masking import printable
 from linda_bot.messaging.events import (
+    BotPaused,
+    BotResumed,
     HandlerBlocked,
     HandlerFailed,
     HandlersKept,
@@ -56,6 +58,10 @@ def message_line(event: Event) -> Line | None:  # noqa: C901, PLR0911, PLR0912 (
         case GuardWithdrawn():
             slow = "Each answer waits until its contact is quiet, so that none is lost"
             return Line(f"{slow}: {printable(event.because)}", YELLOW)
+        case BotPaused():
+            return Line("Paused: nothing is handled or sent, messages are kept. To go on: linda-bot resume", YELLOW)
+        case BotResumed(after_s=seconds):
+            return Line(f"Resumed after a pause of {span(seconds)}.", GREEN)
         case HandlersReloaded():
             return Line("The handlers were loaded anew.", GREEN)
         case HandlersKept():

@@ -6,9 +6,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO, cast
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, TextIO, cast
 
-from linda_bot.app import Job, run_bot
+from linda_bot.app.bot import run_bot
+from linda_bot.app.job import Job
 from linda_bot.cli.ahead import SANDBOX_ENVIRONMENT_FILE, EngineChoice
 from linda_bot.cli.console import Console
 from linda_bot.cli.patient_stream import PatientStream
@@ -20,6 +22,9 @@ from linda_bot.sessions.paths import DEFAULT_ACCOUNT
 from linda_bot.settings import Settings, load_settings
 from linda_bot.whatsapp.events import EngineExited, QrIssued, QrRoundEnded
 from linda_bot.whatsapp.spawn import end_if_ours
+
+if TYPE_CHECKING:
+    from linda_bot.app.front import Front
 
 _RESIZED_AFTER_S = 0.1
 
@@ -75,11 +80,18 @@ async def _run(options: argparse.Namespace, ahead: EngineChoice, stream: TextIO)
     if stream.isatty():
         _follow_size(console)
     if picture is None:
-        return await run_bot(job, show, stream)
+        return await run_bot(job, show, stream, _doors)
     try:
-        return await run_bot(job, lambda event: _show_and_draw(event, show, picture, console), stream)
+        return await run_bot(job, lambda event: _show_and_draw(event, show, picture, console), stream, _doors)
     finally:
         picture.remove()
+
+
+def _doors(front: "Front") -> AbstractAsyncContextManager[None]:
+    """Open the control socket; imported when the link has begun."""
+    from linda_bot.web.unix_socket import control_socket
+
+    return control_socket(front)
 
 
 def _follow_size(console: Console) -> None:

@@ -20,7 +20,10 @@ from linda_bot.connection.events import (
     SessionWentBack,
 )
 from linda_bot.connection.lifecycle import Finding, LinkState
-from linda_bot.kernel.alerts import AlertCleared, AlertRaised
+from linda_bot.eventlog.events import LogLevelChanged, LogRecovered, LogTrouble
+from linda_bot.health.alerting.events import NoticeFailed
+from linda_bot.health.events import HealthRecordFailed, HealthRecordRecovered
+from linda_bot.kernel.alerts import AlertCleared, AlertRaised, AlertReminded
 from linda_bot.kernel.events import Event
 from linda_bot.kernel.masking import printable
 from linda_bot.whatsapp.events import QrRoundEnded
@@ -77,8 +80,26 @@ def line_of(event: Event) -> Line | None:  # noqa: C901, PLR0911, PLR0912 (one c
             return Line(f"Session milestone: {event.hours} hour{'s' if event.hours > 1 else ''} alive", DIM)
         case PhoneNotSeen():
             return Line(_phone(event), YELLOW)
+        case LogTrouble():
+            return Line(f"{sentence(printable(event.because))} The bot goes on without it.", YELLOW)
+        case LogRecovered():
+            return Line(f"The log is written again; {event.lost} lines are missing.", GREEN)
+        case LogLevelChanged():
+            return Line(f"The log tells {event.to} lines and worse from here on ({event.because}).", DIM)
+        case HealthRecordFailed():
+            return Line(f"{sentence(printable(event.because))} The bot goes on without it.", YELLOW)
+        case HealthRecordRecovered():
+            return Line("The health record is written again.", GREEN)
+        case AlertRaised(topic="health"):  # of the link it was said before what is wrong
+            return Line(f"{sentence(printable(event.because))} What to do: {event.advice}.", RED)
         case AlertRaised(advice=advice) if event.kind != "gave_up":  # that was said with the end itself
             return Line(f"What to do: {advice}.", RED)
+        case AlertReminded():
+            return Line(f"Not well for {span(event.after_s)} now. What to do: {printable(event.advice)}.", RED)
+        case NoticeFailed():
+            return Line(f"An alert could not be sent by {event.sink}: {printable(event.error)}.", YELLOW)
+        case AlertCleared(topic="health"):
+            return Line(f"What was wrong with the bot's health is over after {span(event.after_s)}.", GREEN)
         case AlertCleared():
             return Line(f"All is well again after {span(event.after_s)}.", GREEN)
         case _:
