@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from linda_bot.eventlog.lines import line_of, remember_texts, time_text
-from linda_bot.eventlog.open import pseudonym_key
+from linda_bot.eventlog.pseudonyms import key_of
 from linda_bot.eventlog.redaction import Redactor
 from linda_bot.kernel.events import Event, utc_now
 
@@ -13,7 +13,7 @@ class LiveLines:
 
     def __init__(self, logs: Path, account: str) -> None:
         """Take where the log is, whose pseudonyms these are, and the account."""
-        self._redactor = Redactor(pseudonym_key(logs))
+        self._redactor = Redactor(key_of(logs))
         self._account = self._redactor.field(account)
 
     def of(self, event: Event) -> dict[str, object]:

@@ -1,10 +1,10 @@
 """What may leave the machine in a support bundle: no number, no text, no name, no key, whatever the log was told."""
 
 import re
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
+from linda_bot.eventlog.pseudonyms import key_of
 from linda_bot.eventlog.reading import Record
 from linda_bot.eventlog.redaction import Redactor
 from linda_bot.kernel.masking import mask_text, printable
@@ -38,7 +38,7 @@ class BundleRedactor:
 
     def __init__(self, paths: SessionPaths, known_secrets: Iterable[str] = ()) -> None:
         """Take whose files they are, and secrets that are known: none of them is passed on, wherever it stands."""
-        self._redactor = Redactor(_key_of(paths))
+        self._redactor = Redactor(key_of(paths.logs))
         self._home = str(Path.home())
         self._secrets = sorted({secret for secret in known_secrets if secret}, key=len, reverse=True)
 
@@ -139,14 +139,3 @@ _OUR_NAMES = re.compile(
     rf"|messages-{_ACCOUNT}\.db(?:-wal|-shm)?|files-{_ACCOUNT}|sessions|logs|messages|\.session-cache"
     r"|[a-z-]+\.json\.unreadable(?:-\d)?"
 )
-
-
-def _key_of(paths: SessionPaths) -> bytes:
-    """Return the key of the log's pseudonyms, so that both tell of the same people; another where there is none."""
-    from linda_bot.eventlog.open import KEY_FILE
-
-    try:
-        key = (paths.data_dir / "sessions" / KEY_FILE).read_bytes()
-    except OSError:
-        key = b""
-    return key[:32] or secrets.token_bytes(32)

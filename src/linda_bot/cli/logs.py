@@ -8,13 +8,15 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 
-from linda_bot.cli.log_lines import LinePrinter, masked
+from linda_bot.cli.log_lines import LinePrinter, veil_over, veiled
 from linda_bot.cli.lookback import utc_text
 from linda_bot.cli.moments import moment_of
 from linda_bot.cli.output import say
 from linda_bot.cli.places import paths_for
 from linda_bot.eventlog.following import follow
+from linda_bot.eventlog.pseudonyms import key_of
 from linda_bot.eventlog.reading import CATEGORIES, LEVELS, Record, Wanted, parts_of, read_log, whole_lines
+from linda_bot.eventlog.redaction import Redactor
 from linda_bot.kernel.errors import ExitCode, LindaError, UsageError
 from linda_bot.kernel.masking import printable
 from linda_bot.sessions.paths import SessionPaths
@@ -40,13 +42,14 @@ def logs(options: argparse.Namespace) -> int:
     if options.follow:
         return _follow(options, wanted, paths)
     parts = parts_of(paths.logs)
+    veil = veil_over(paths.logs, show_numbers=options.show_numbers)
     if not parts:
         raise NoLogError(f"there is no event log in {paths.logs} yet; it begins with the first `linda-bot run`")
     records = read_log(parts, wanted, newest=options.last)
     if options.json:
-        _print_array(records, show_numbers=options.show_numbers)
+        _print_array(records, veil)
         return ExitCode.OK
-    printer, count = LinePrinter(show_numbers=options.show_numbers), 0
+    printer, count = LinePrinter(veil), 0
     for count, record in enumerate(records, 1):  # noqa: B007 (whether there was any is asked below)
         printer.show(record)
     if not count:
@@ -54,13 +57,13 @@ def logs(options: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def as_json(record: Record, *, show_numbers: bool) -> dict[str, object]:
+def as_json(record: Record, veil: Redactor | None) -> dict[str, object]:
     """Return a line for programs; one that is no event has only its text, in `line`."""
     if record.facts is None:
-        return {"line": masked("line", record.text, show_numbers=show_numbers)}
+        return {"line": veiled("line", record.text, veil)}
     head = {"level": record.level, "category": record.category, "event": record.event, "account": record.account}
     whole = {"timestamp": utc_text(record.at) if record.at else None, **head, **record.facts}
-    return {name: masked(name, value, show_numbers=show_numbers) for name, value in whole.items()}
+    return {name: veiled(name, value, veil) for name, value in whole.items()}
 
 
 def _follow(options: argparse.Namespace, wanted: Wanted, paths: SessionPaths) -> int:
@@ -68,23 +71,24 @@ def _follow(options: argparse.Namespace, wanted: Wanted, paths: SessionPaths) ->
     parts = parts_of(paths.logs)
     parts = [*parts[:-1], *(whole_lines(part) for part in parts[-1:])]
     last = options.last or (0 if wanted.since is not None else _BEFORE_WHAT_COMES)
-    printer = LinePrinter(show_numbers=options.show_numbers)
+    veil = veil_over(paths.logs, show_numbers=options.show_numbers)
+    printer = LinePrinter(veil)
     coming = follow(paths.logs, wanted, parts[-1] if parts else None)
     for record in chain(read_log(parts, wanted, newest=last), coming):
         if record is None:
             sys.stdout.flush()
         elif options.json:
-            print(json.dumps(as_json(record, show_numbers=options.show_numbers), ensure_ascii=False), flush=True)
+            print(json.dumps(as_json(record, veil), ensure_ascii=False), flush=True)
         else:
             printer.show(record)
     return ExitCode.OK
 
 
-def _print_array(records: Iterable[Record], *, show_numbers: bool) -> None:
+def _print_array(records: Iterable[Record], veil: Redactor | None) -> None:
     """Print one JSON array, line by line, so that a log of any size goes through."""
     lead = "["
     for record in records:
-        print(lead + json.dumps(as_json(record, show_numbers=show_numbers), ensure_ascii=False), end="")
+        print(lead + json.dumps(as_json(record, veil), ensure_ascii=False), end="")
         lead = ",\n "
     print("[]" if lead == "[" else "]")
 
@@ -144,11 +148,4 @@ def _event_names() -> list[str]:
 
 def _names_of(paths: SessionPaths) -> frozenset[str]:
     """Return how the log names an account: a number has a pseudonym there, unless the log is not masked."""
-    from linda_bot.eventlog.open import KEY_FILE
-    from linda_bot.eventlog.redaction import Redactor
-
-    try:
-        key = (paths.data_dir / "sessions" / KEY_FILE).read_bytes()
-    except OSError:
-        return frozenset({paths.account})
-    return frozenset({paths.account, Redactor(key).field(paths.account)})
+    return frozenset({paths.account, Redactor(key_of(paths.logs)).field(paths.account)})

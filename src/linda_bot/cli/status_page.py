@@ -115,8 +115,8 @@ def _phone(found: BotStatus) -> str:
     seen = f"last seen {_age(found.phone_last_seen)} ago"
     if days is None:
         return seen
-    left = f"in {days} day{'' if days == 1 else 's'}" if days else "any day now"
-    return f"{seen}; without a sign of it WhatsApp may unlink this device {left}"
+    left = f"in {days} day{'' if days == 1 else 's'} without it" if days else "any day now"
+    return f"{seen}; WhatsApp may unlink this device {left}"
 
 
 def _age(text: str | None) -> str:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from linda_bot.cli.health_record import UnreadableRecordError, load_record
+from linda_bot.cli.log_lines import veil_over
 from linda_bot.cli.paper import can_print, make_console
 from linda_bot.cli.places import paths_for
 from linda_bot.cli.status import look
@@ -52,6 +53,7 @@ class _Watched:
     def __init__(self, paths: SessionPaths, *, show_numbers: bool) -> None:
         self._paths = paths
         self.show_numbers = show_numbers
+        self._veil = veil_over(paths.logs, show_numbers=show_numbers)
         parts = parts_of(paths.logs)
         parts = [*parts[:-1], *(whole_lines(part) for part in parts[-1:])]
         self._records: deque[Record] = deque(read_log(parts, Wanted(), newest=_REMEMBERED), maxlen=_REMEMBERED)
@@ -71,7 +73,7 @@ class _Watched:
             with suppress(UnreadableRecordError):
                 self._day = last_day(load_record(self._paths).everything, now)
         status, trouble = look(self._paths)
-        return View(status, trouble, self._day, tuple(self._records), now)
+        return View(status, trouble, self._day, tuple(self._records), self._veil, now)
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from linda_bot.cli.status_page import COLOURS, facts_of, headline, next_step
 from linda_bot.cli.strip_chart import Piece, cells_of
 from linda_bot.connection.lifecycle import LinkState
 from linda_bot.eventlog.reading import Record
+from linda_bot.eventlog.redaction import Redactor
 from linda_bot.kernel.masking import mask_line, printable
-from linda_bot.kernel.spans import span
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -33,6 +33,8 @@ class View(NamedTuple):
     last_day: "Day | None"
     records: Sequence[Record]
     """The newest lines of the log, newest last."""
+    veil: Redactor | None
+    """What hides what is private in them; None shows everything."""
     now: datetime
 
 
@@ -55,7 +57,7 @@ def page(view: View, paper: Paper) -> list["Text"]:
         lines = lines[: max(paper.rows - _FEWEST_EVENTS - 2, 1)]
         room = paper.rows - len(lines) - 2
     lines += [_blank(), _rule("what has happened", paper)]
-    lines += [_event(record, paper) for record in view.records[-room:]] if room > 0 else []
+    lines += [_event(record, view.veil) for record in view.records[-room:]] if room > 0 else []
     for line in lines:
         line.truncate(paper.columns, overflow="ellipsis" if paper.blocks else "crop")
     return lines[: paper.rows]
@@ -93,15 +95,15 @@ def _facts(view: View, paper: Paper) -> Iterable["Text"]:
 def _link(day: "Day", paper: Paper) -> list["Text"]:
     pieces = cells_of(day, blocks=paper.blocks)
     hours = f"{day.midnight:%H:%M}"
-    return [_text((f"{'last 24 hours':<{_LABEL}}", "dim"), *pieces, (f"  from {hours} until now", "dim"))]
+    return [_text((f"{'last 24 hours':<{_LABEL}}", "dim"), *pieces, (f"  since {hours}", "dim"))]
 
 
-def _event(record: Record, paper: Paper) -> "Text":
+def _event(record: Record, veil: Redactor | None) -> "Text":
     if record.facts is None:
-        return _text((printable(mask_line(record.text)), "dim"))
+        return _text((printable(veil.line(record.text) if veil else record.text), "dim"))
     when = f"{record.at.astimezone():%H:%M:%S}" if record.at else " " * 8
     name = printable(record.event.replace("_", " "), 60)
-    told = " ".join(fact_texts(record, show_numbers=paper.show_numbers))
+    told = " ".join(fact_texts(record, veil))
     style = _LEVEL_STYLES.get(record.level, "")
     return _text((f"{when}  ", "dim"), (f"{name:<{_EVENT_LABEL}} ", style), (told, "dim"))
 
@@ -119,8 +121,3 @@ def _text(*pieces: tuple[str, str] | Piece) -> "Text":
     from rich.text import Text  # only where something is shown in colour
 
     return Text.assemble(*((piece[0], piece[1]) for piece in pieces), no_wrap=True)
-
-
-def ago_text(seconds: float) -> str:
-    """Say how long ago something was."""
-    return f"{span(seconds)} ago"

@@ -1,16 +1,14 @@
 """The event log as a whole: opened once, fed from the bus, closed last."""
 
 import asyncio
-import contextlib
 import logging
-import os
-import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from linda_bot.eventlog.events import LogLevelChanged, LogRecovered, LogTrouble
+from linda_bot.eventlog.pseudonyms import make_key
 from linda_bot.eventlog.redaction import Redactor
 from linda_bot.eventlog.setup import places_of, writing_log
 from linda_bot.eventlog.writer import LogWriter
@@ -20,8 +18,6 @@ from linda_bot.kernel.events import Event, Severity
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.settings import LogSettings
 
-KEY_FILE = ".pseudonym-key"
-_KEY_BYTES = 32
 _CLEAR_AFTER_S = 60.0
 _ADVICE = "make room on the disk, or see who may write there; the bot goes on without its log"
 
@@ -55,7 +51,7 @@ async def event_log(
         with suppress(RuntimeError):  # the loop is closed: the last lines are being written
             loop.call_soon_threadsafe(troubles.take, event)
 
-    redactor = Redactor(await asyncio.to_thread(pseudonym_key, directory), mask=settings.mask)
+    redactor = Redactor(await asyncio.to_thread(make_key, directory), mask=settings.mask)
     with writing_log(places_of(directory, settings, stream), settings, redactor, account=account, tell=tell) as writer:
         feeding = spawn_task(listen(events, writer.put), name="event log")
         try:
@@ -68,28 +64,6 @@ async def event_log(
                 writer.put(event)
             await asyncio.to_thread(writer.close)
             troubles.close()
-
-
-def pseudonym_key(directory: Path) -> bytes:
-    """Return the key of a log directory's pseudonyms, made at the first time; one for this run where none can be kept.
-
-    It lies beside the sessions, not beside the log, which people send to each other.
-    """
-    place = directory.parent / "sessions"
-    path = place / KEY_FILE
-    with contextlib.suppress(OSError):
-        key = path.read_bytes()
-        if len(key) == _KEY_BYTES:
-            return key
-    key = secrets.token_bytes(_KEY_BYTES)
-    with contextlib.suppress(OSError):
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = path.with_name(f"{KEY_FILE}.{os.getpid()}.new")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(key)
-        draft.replace(path)
-    return key
 
 
 class _Troubles:

@@ -31,15 +31,15 @@ class HealthChanged(Event, frozen=True, kw_only=True):
 
     category = Category.HEALTH
 
-    old: str
-    new: str
+    old: Grade
+    new: Grade
     because: str
     """What is wrong, in words; what was, where it has become better."""
 
     @property
     def weight(self) -> Severity:
         """A warning where it has become worse."""
-        return Severity.WARNING if Grade(self.new).gravity > Grade(self.old).gravity else Severity.INFO
+        return Severity.WARNING if self.new.gravity > self.old.gravity else Severity.INFO
 
 
 class HealthRecordFailed(Event, frozen=True, kw_only=True):

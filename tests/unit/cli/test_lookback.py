@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -142,7 +143,8 @@ def test_logs_for_people(run: Ran) -> None:
     assert f"waited={1234567}" in lines[0]
     assert "warning  disconnected  because=" in lines[1]
     assert "empty=" not in lines[1]
-    assert lines[3:6] == ["    Traceback", "      f()", "    ValueError: 49151******78"]
+    assert lines[3:5] == ["    Traceback", "      f()"]
+    assert re.fullmatch(r"    ValueError: 49\*78~[0-9a-f]{6}", lines[5])
     assert lines[6] == "{torn"
     assert not [secret for secret in ("a secret", FRIEND, "\x1b") if secret in said]
     assert "a secret" in run(logs, show_numbers=True)

@@ -17,7 +17,8 @@ import pytest
 from linda_bot.connection.events import LinkGaveUp, RetryScheduled, SessionQuarantined
 from linda_bot.eventlog.events import LogLevelChanged, LogTrouble
 from linda_bot.eventlog.lines import line_of
-from linda_bot.eventlog.open import KEY_FILE, event_log
+from linda_bot.eventlog.open import event_log
+from linda_bot.eventlog.pseudonyms import KEY_FILE
 from linda_bot.eventlog.redaction import Redactor
 from linda_bot.eventlog.setup import places_of, writing_log
 from linda_bot.kernel.alerts import AlertRaised
