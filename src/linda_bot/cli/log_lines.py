@@ -1,26 +1,23 @@
 """A line of the event log as a person reads it."""
 
-import json
 import os
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from linda_bot.cli.story_line import DIM, GREEN, RED, RESET, YELLOW
 from linda_bot.connection.ledger.chapters import local
 from linda_bot.eventlog.pseudonyms import key_of
+from linda_bot.eventlog.readable import TRACES, pairs_of, readable
 from linda_bot.eventlog.reading import Record
 from linda_bot.eventlog.redaction import Redactor
 from linda_bot.kernel.masking import printable
 
-_UNBOUNDED, _LONGEST_NAME = 100_000, 60
-_STYLES = {"debug": DIM, "info": GREEN, "warning": YELLOW, "error": RED}
+_UNBOUNDED = 100_000
 _TEXTS = frozenset({"text", "sender_name", "caption", "quoted_text", "body"})
 """Facts that a stranger wrote, or that say who did."""
 
 _MASKED_TEXT = re.compile(r"<\d+ characters>")
-_TRACES = frozenset({"trace", "exception", "stack"})
 
 
 class LinePrinter:
@@ -35,39 +32,25 @@ class LinePrinter:
     def show(self, record: Record) -> None:
         """Write one line."""
         if record.facts is None:
-            print(printable(self._fit("line", record.text), _UNBOUNDED))
+            print(printable(str(veiled("line", record.text, self._veil)), _UNBOUNDED))
             return
         when = f"{local(record.at, None):%Y-%m-%d %H:%M:%S.%f}"[:-3] if record.at else "no time"
-        level = self._in(_STYLES.get(record.level, ""), f"{printable(record.level, 10):<7}")
-        event = printable(self._fit("event", record.event).replace("_", " "), _UNBOUNDED)
-        pairs = _pairs(record, self._veil)
-        told = " ".join(f"{self._in(DIM, f'{name}=')}{text}" for name, text in pairs)
-        print(f"{self._in(DIM, when)}  {level}  {event}{'  ' if told else ''}{told}")
-        for name in sorted(_TRACES & record.facts.keys()):
-            for row in str(record.facts[name]).splitlines():
-                print(f"    {printable(self._fit(name, row), _UNBOUNDED)}")
-
-    def _fit(self, name: str, text: str) -> str:
-        return str(veiled(name, text, self._veil))
-
-    def _in(self, style: str, text: str) -> str:
-        return f"{style}{text}{RESET}" if style and self._colours else text
+        event = str(veiled("event", record.event, self._veil))
+        facts = _veiled_facts(record, self._veil)
+        print(readable(when, record.level, event, facts, colours=self._colours))
 
 
 def fact_texts(record: Record, veil: Redactor | None) -> Iterator[str]:
     """Yield what a line says, as `name=value`; without what says nothing, and without traces."""
-    return (f"{name}={text}" for name, text in _pairs(record, veil))
+    return (f"{name}={text}" for name, text in pairs_of(_veiled_facts(record, veil)))
 
 
-def _pairs(record: Record, veil: Redactor | None) -> Iterator[tuple[str, str]]:
-    for name, value in (record.facts or {}).items():
-        if name in _TRACES or value in ("", [], {}, None):
-            continue
-        shown = veiled(name, value, veil)
-        if isinstance(shown, list) and all(isinstance(each, str) for each in shown):
-            shown = "; ".join(shown)
-        text = printable(shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False), _UNBOUNDED)
-        yield printable(name, _LONGEST_NAME), f'"{text}"' if not text or " " in text else text
+def _veiled_facts(record: Record, veil: Redactor | None) -> dict[str, object]:
+    facts = record.facts or {}
+    shown = {name: veiled(name, value, veil) for name, value in facts.items() if name not in TRACES}
+    for name in TRACES & facts.keys():  # line by line: each is cut by itself
+        shown[name] = "\n".join(str(veiled(name, row, veil)) for row in str(facts[name]).splitlines())
+    return shown
 
 
 def veil_over(logs: Path, *, show_numbers: bool) -> Redactor | None:

@@ -12,7 +12,7 @@ from linda_bot.cli.output import print_facts, print_json, say
 from linda_bot.cli.places import paths_for
 from linda_bot.cli.screen import Screen
 from linda_bot.cli.status_page import COLOURS, facts_of, headline, next_step
-from linda_bot.cli.story_line import BOLD, DIM, GREEN, RED, YELLOW
+from linda_bot.cli.story_line import BOLD, DIM, GREEN, RED, RESET, YELLOW
 from linda_bot.connection.lifecycle import LinkState
 from linda_bot.kernel.errors import ExitCode, LindaError
 from linda_bot.kernel.masking import mask_line, printable
@@ -61,9 +61,9 @@ def _print_page(found: BotStatus, trouble: str, *, show_numbers: bool) -> None:
     state = LinkState(found.state)
     dot = "●" if screen.has_blocks else "*"
     if trouble and found.pid is not None:
-        screen.say(f"{dot} runs, but does not answer; what follows is from its files", f"{BOLD}{RED}")
+        _say_headline(screen, dot, RED, "runs, but does not answer; what follows is from its files")
     else:
-        screen.say(f"{dot} {headline(found)}", f"{BOLD}{_STYLES.get(COLOURS.get(state, ''), YELLOW)}")
+        _say_headline(screen, dot, _STYLES.get(COLOURS.get(state, ""), YELLOW), headline(found))
     because = printable(found.because if show_numbers else mask_line(found.because))
     if because and state is not LinkState.CONNECTED and not trouble:
         screen.say(f"  {because}")
@@ -71,3 +71,8 @@ def _print_page(found: BotStatus, trouble: str, *, show_numbers: bool) -> None:
         screen.say(f"  What to do: {advice}")
     screen.say("")
     print_facts(facts_of(found), show_numbers=show_numbers)
+
+
+def _say_headline(screen: Screen, dot: str, colour: str, text: str) -> None:
+    """Write the headline: only its dot in colour, because bright yellow on white cannot be read."""
+    screen.say(f"{colour}{dot}{RESET} {BOLD}{text}{RESET}" if screen.colours else f"{dot} {text}")

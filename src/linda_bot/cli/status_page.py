@@ -115,8 +115,12 @@ def _phone(found: BotStatus) -> str:
     seen = f"last seen {_age(found.phone_last_seen)} ago"
     if days is None:
         return seen
-    left = f"in {days} day{'' if days == 1 else 's'} without it" if days else "any day now"
-    return f"{seen}; WhatsApp may unlink this device {left}"
+    left = (
+        f"{days} day{'' if days == 1 else 's'} until WhatsApp may unlink it"
+        if days
+        else "WhatsApp may unlink it any day"
+    )
+    return f"{seen}, {left}"
 
 
 def _age(text: str | None) -> str:

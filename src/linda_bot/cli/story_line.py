@@ -2,11 +2,10 @@
 
 from typing import NamedTuple
 
+from linda_bot.kernel.ansi import BOLD, DIM, GREEN, RED, RESET, YELLOW
 from linda_bot.kernel.spans import span
 
 __all__ = ["BOLD", "DIM", "GREEN", "RED", "RESET", "YELLOW", "Line", "sentence", "span"]
-
-BOLD, DIM, GREEN, YELLOW, RED, RESET = (f"\x1b[{code}m" for code in (1, 2, 32, 33, 31, 0))
 
 
 class Line(NamedTuple):

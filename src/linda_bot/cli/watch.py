@@ -80,16 +80,17 @@ class _Watched:
 def _screen() -> Iterator["_Draw"]:
     from rich.live import Live
 
-    console = make_console()
+    console, blocks = make_console(), can_print(f"{BLOCKS}●─…")  # while stdout is still the terminal's own
     with Live(console=console, screen=True, auto_refresh=False) as live:
-        yield _Draw(live)
+        yield _Draw(live, blocks=blocks)
 
 
 class _Draw:
     """Draws a page on the whole screen."""
 
-    def __init__(self, live: object) -> None:
+    def __init__(self, live: object, *, blocks: bool) -> None:
         self._live = live
+        self._blocks = blocks
 
     def __call__(self, watched: _Watched) -> None:
         from rich.console import Group
@@ -97,7 +98,7 @@ class _Draw:
 
         assert isinstance(self._live, Live)
         size = self._live.console.size
-        paper = Paper(size.width, size.height, can_print(BLOCKS + "●─…"), watched.show_numbers)
+        paper = Paper(size.width, size.height, self._blocks, watched.show_numbers)
         self._live.update(Group(*page(watched.view(), paper)), refresh=True)
 
 

@@ -74,9 +74,9 @@ def _head(view: View, paper: Paper) -> list["Text"]:
     ]
     if view.trouble:
         silent = "does not run" if view.status.pid is None else "runs, but does not answer"
-        lines.append(_text((f"{dot} {silent}", "bold red"), (f"  {view.trouble}", "dim")))
+        lines.append(_text((f"{dot} ", "red"), (silent, "bold"), (f"  {view.trouble}", "dim")))
     else:
-        lines.append(_text((f"{dot} {headline(view.status)}", f"bold {COLOURS.get(state, 'yellow')}")))
+        lines.append(_text((f"{dot} ", COLOURS.get(state, "yellow")), (headline(view.status), "bold")))
     because = printable(view.status.because if paper.show_numbers else mask_line(view.status.because))
     advice = next_step(view.status)
     if because and state is not LinkState.CONNECTED and not view.trouble:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from linda_bot.cli.lookback import BOLD, DIM, YELLOW, Page, load_reading, utc_text
+from linda_bot.cli.lookback import BOLD, DIM, Page, load_reading, utc_text
 from linda_bot.cli.moments import moment_of
 from linda_bot.cli.output import print_json, say
 from linda_bot.cli.places import paths_for
@@ -62,7 +62,7 @@ def write_story(page: Page, said: Answer, story: Sequence[Chapter], *, zone: tzi
         if here.date() != day:
             day = here.date()
             page.line()
-            page.line(f"{_DAYS[day.weekday()]}, {day.isoformat()}", YELLOW)
+            page.line(f"{_DAYS[day.weekday()]}, {day.isoformat()}", BOLD)
         lead = f"  {here:%H:%M:%S}  " if quick else f"  {here:%H:%M}  "
         page.line(chapter.sentence, _STYLES[chapter.weight], lead=lead)
         for detail in chapter.details:

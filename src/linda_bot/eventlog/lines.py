@@ -106,6 +106,8 @@ def _fit(name: str, value: object, redactor: Redactor) -> object:
             return _fit_text(name, value, redactor)
         case datetime():
             return time_text(value)
+        case float():
+            return round(value, 3)
         case tuple():
             return [_fit(name, item, redactor) for item in value]
         case dict():

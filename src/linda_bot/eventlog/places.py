@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, TextIO
 
 import msgspec
 
 from linda_bot.eventlog.log_file import LogFile
-from linda_bot.eventlog.structured import structlog
+from linda_bot.eventlog.readable import readable
 
 _FIRST = ("timestamp", "level", "category", "event", "account")
 
@@ -39,19 +40,17 @@ class StreamPlace:
         self.name = "the log on stderr"
         self._stream = stream
         self._json = json
-        self._renderer = structlog.dev.ConsoleRenderer(
-            colors=wants_colours(stream), exception_formatter=structlog.dev.plain_traceback, timestamp_key="timestamp"
-        )
+        self._tty = stream.isatty()
+        self._colours = wants_colours(stream)
 
     def render(self, line: dict[str, Any]) -> str:
         """Return a line as JSON, or as a person reads it."""
         if self._json:
             return as_json(line)
-        trace = line.pop("trace", "")
-        level, category = line.pop("level"), line.pop("category")
-        line["event"] = f"{category:<10} {line['event']}"
-        text = str(self._renderer(None, "", {**line, "level": level}))
-        return f"{text}\n{trace}" if trace else text
+        here = datetime.fromisoformat(line["timestamp"]).astimezone()
+        when = f"{here:{'%H:%M:%S' if self._tty else '%Y-%m-%d %H:%M:%S'}}.{here.microsecond // 1000:03}"
+        facts = {name: value for name, value in line.items() if name not in _FIRST}
+        return readable(when, line["level"], line["event"], facts, colours=self._colours)
 
     def write(self, lines: Sequence[str]) -> None:
         """Write the lines."""

@@ -179,7 +179,7 @@ async def test_the_level_is_kept(tmp_path: Path) -> None:
     assert [line["event"] for line in lines] == ["a line of its own"]
 
 
-@pytest.mark.parametrize(("form", "shown"), [("auto", ""), ("json", '{"'), ("console", "logged_out")])
+@pytest.mark.parametrize(("form", "shown"), [("auto", ""), ("json", '{"'), ("console", "logged out")])
 async def test_the_stream_gets_what_the_settings_say(tmp_path: Path, form: str, shown: str) -> None:
     """Nothing, JSON, or readable lines without colours."""
     stream = io.StringIO()
