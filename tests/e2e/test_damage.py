@@ -31,6 +31,8 @@ from tests.support.damage import damage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+NO_SOCKET = shutil.ignore_patterns("control.sock")
+
 _SAMPLE = 12
 _QR_CODE = "Waiting for the scan"
 _FOUND = "Existing session found"
@@ -75,7 +77,7 @@ async def templates(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[T
                 await bot.stop()
             finally:
                 await bot.close()
-        shutil.copytree(live, place / "stopped")
+        shutil.copytree(live, place / "stopped", ignore=NO_SOCKET)
         bot = await BotProcess.start("run", "--sandbox", sandbox.directory)
         try:
             await bot.ready()
@@ -84,7 +86,7 @@ async def templates(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[T
             await bot.stop(signal.SIGKILL)
         finally:
             await bot.close()
-        shutil.copytree(live, place / "killed")
+        shutil.copytree(live, place / "killed", ignore=NO_SOCKET)
         yield Templates(sandbox, place / "stopped", place / "killed")
         assert engines_of(sandbox.environment["LINDA_SANDBOX_ROOT"]) == []
 

@@ -208,11 +208,11 @@ async def test_a_second_signal_ends_it_at_once(sandbox: Sandbox, start_bot: Star
 async def test_a_signal_before_anything_has_begun(sandbox: Sandbox) -> None:
     """Ctrl+C while the program is still loading ends it; only the interpreter's own first moments are not ours."""
     codes = []
-    for delay in (0.02, 0.06, 0.1, 0.14, 0.18, 0.22, 0.26):
+    for delay in (0.02, 0.06, 0.1, 0.14, 0.3, 0.45, 0.6):
         bot = await BotProcess.start("run", "--sandbox", sandbox.directory)
         await asyncio.sleep(delay)
         codes.append(await bot.stop(signal.SIGINT))
-        assert codes[-1] == ExitCode.OK or "KeyboardInterrupt" in bot.screen
+        assert codes[-1] in (ExitCode.OK, -signal.SIGINT) or "KeyboardInterrupt" in bot.screen
 
     assert codes[-3:] == [ExitCode.OK] * 3
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from linda_bot.cli.bundle_parts import Material, members, secrets_of
 from linda_bot.cli.bundle_redaction import BundleRedactor
 from linda_bot.cli.output import print_json, print_table, say, size_text
-from linda_bot.kernel.errors import ExitCode, UsageError
+from linda_bot.kernel.errors import ExitCode, UsageError, reason_of
 from linda_bot.sessions.paths import SessionPaths
 from linda_bot.settings import load_settings
 
@@ -61,7 +61,7 @@ def _write(wanted: Path | None, found: Iterable[tuple[str, str, str]], now: date
 
 
 def _unwritable(file: Path, error: OSError) -> UsageError:
-    reason = (error.strerror or str(error)).lower()
+    reason = reason_of(error)
     return UsageError(f"{file} cannot be written: {reason}; name a file in another place")
 
 

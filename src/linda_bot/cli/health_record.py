@@ -1,7 +1,7 @@
 """The health record, for the commands that show it."""
 
 from linda_bot.health.history import Record, read_record
-from linda_bot.kernel.errors import ExitCode, LindaError
+from linda_bot.kernel.errors import ExitCode, LindaError, reason_of
 from linda_bot.sessions.paths import SessionPaths
 
 
@@ -16,5 +16,5 @@ def load_record(paths: SessionPaths) -> Record:
     try:
         return read_record(paths)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise UnreadableRecordError(f"the health record {paths.health_log} cannot be read: {reason}") from error

@@ -12,6 +12,7 @@ from linda_bot.eventlog.lines import Line, Logged, line_of, line_of_logged, reme
 from linda_bot.eventlog.redaction import Redactor
 from linda_bot.eventlog.storms import Held, StormLimit
 from linda_bot.eventlog.structured import structlog
+from linda_bot.kernel.errors import reason_of
 from linda_bot.kernel.events import Category, Event, Severity, utc_now
 
 DEPTH = 20_000
@@ -237,4 +238,4 @@ def _line_of_held(held: Held, redactor: Redactor) -> Line:
 
 
 def _reason(error: OSError | ValueError) -> str:
-    return ((error.strerror if isinstance(error, OSError) else None) or str(error)).lower()
+    return reason_of(error) if isinstance(error, OSError) else str(error)

@@ -9,6 +9,7 @@ from typing import Protocol
 from linda_bot.health.events import HealthRecordFailed, HealthRecordRecovered
 from linda_bot.health.samples import Sample, merge
 from linda_bot.kernel.bus import EventBus
+from linda_bot.kernel.errors import reason_of
 from linda_bot.kernel.events import utc_now
 from linda_bot.kernel.tasks import spawn_task
 
@@ -122,7 +123,7 @@ class HealthRecorder:
         except OSError as error:
             if self._fails_since is None:
                 self._fails_since = asyncio.get_running_loop().time()
-                reason = (error.strerror or str(error)).lower()
+                reason = reason_of(error)
                 self._bus.publish(HealthRecordFailed(because=f"the health record cannot be written: {reason}"))
             return False
         return True

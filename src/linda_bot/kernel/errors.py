@@ -43,9 +43,16 @@ class TransientError(LindaError):
     """The same call may succeed later; wait and try again."""
 
 
+def reason_of(error: OSError) -> str:
+    """Return why the system did not do something, as the second half of a sentence."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "something else is in its place"
+    return (error.strerror or str(error)).lower()
+
+
 def unwritable(error: OSError) -> SessionInaccessibleError:
     """Return what to raise when the disk does not take a session's files: it is full, read-only or failing."""
-    reason = (error.strerror or str(error)).lower()
+    reason = reason_of(error)
     return SessionInaccessibleError(
         f"the session's files cannot be written ({error.filename}: {reason}); nothing of them was deleted: "
         "see to it that the disk has room and is writable, then start again"

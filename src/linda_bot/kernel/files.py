@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from linda_bot.kernel.errors import UsageError
+from linda_bot.kernel.errors import UsageError, reason_of
 
 _PRIVATE_DIR = 0o700
 _PRIVATE_FILE = 0o600
@@ -110,7 +110,9 @@ def make_private_dir(path: Path) -> None:
         message = f"{path} is not a directory; move it away or choose another place with --data-dir"
         raise UsageError(message) from None
     except OSError as error:
-        message = f"cannot write to {path}: {_reason(error)}; make it writable or choose another place with --data-dir"
+        message = f"cannot write to {path}: {reason_of(error)}; make it writable or choose another with --data-dir"
+            f"cannot write to {path}: {reason_of(error)}; make it writable or choose another place with --data-dir"
+        )
         raise UsageError(message) from error
     if stat.S_ISLNK(found.st_mode):
         message = f"{path} is a link; a session is kept in a real directory: remove the link"
@@ -122,15 +124,11 @@ def make_private_dir(path: Path) -> None:
         if stat.S_IMODE(found.st_mode) != _PRIVATE_DIR:
             path.chmod(_PRIVATE_DIR)
     except OSError as error:
-        message = f"cannot make {path} private: {_reason(error)}"
+        message = f"cannot make {path} private: {reason_of(error)}"
         raise UsageError(message) from error
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         message = f"cannot write to {path}: permission denied; make it writable or choose another with --data-dir"
         raise UsageError(message)
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
 
 
 def sync_file(path: Path) -> None:

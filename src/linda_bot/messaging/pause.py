@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from linda_bot.kernel.errors import reason_of
 from linda_bot.kernel.events import utc_now
 from linda_bot.kernel.files import UnreadableFileError, read_json, write_json
 
@@ -45,7 +46,7 @@ class Pause:
             try:
                 await asyncio.to_thread(work)
             except OSError as error:
-                return f"{self._path}: {(error.strerror or str(error)).lower()}"
+                return f"{self._path}: {reason_of(error)}"
         return ""
 
 

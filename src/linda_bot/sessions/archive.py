@@ -13,7 +13,7 @@ from typing import IO, NamedTuple
 
 import msgspec
 
-from linda_bot.kernel.errors import UsageError
+from linda_bot.kernel.errors import UsageError, reason_of
 from linda_bot.kernel.files import UnreadableFileError, make_private_dir, sync_directory
 from linda_bot.kernel.flock import locked
 from linda_bot.sessions.catalogue import fault_of, name_of, taking_shape
@@ -70,7 +70,7 @@ def pack(paths: SessionPaths, backup: Backup, file: Path) -> None:
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {(error.strerror or str(error)).lower()}") from error
+        raise UsageError(f"{file} cannot be written: {reason_of(error)}") from error
     sync_directory(file.parent)
 
 
@@ -90,7 +90,7 @@ def unpack(paths: SessionPaths, file: Path) -> Unpacked:
     except UnreadableFileError as error:
         raise UsageError(f"{file} is refused: {error}") from error
     except OSError as error:
-        raise UsageError(f"{file} cannot be taken in: {(error.strerror or str(error)).lower()}") from error
+        raise UsageError(f"{file} cannot be taken in: {reason_of(error)}") from error
 
 
 def _pack(paths: SessionPaths, backup: Backup, stream: IO[bytes]) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from linda_bot.kernel.errors import reason_of
 from linda_bot.kernel.files import UnreadableFileError, sync_directory
 from linda_bot.sessions.device_status import timestamp
 from linda_bot.sessions.manifest import (
@@ -52,7 +53,7 @@ def fault_of(backup: Backup) -> str:
         with backup.copy.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        return f"its copy cannot be read: {(error.strerror or str(error)).lower()}"
+        return f"its copy cannot be read: {reason_of(error)}"
     return "" if found == backup.manifest.sha256 else "its copy is damaged: the checksum does not fit"
 
 

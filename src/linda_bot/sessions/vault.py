@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from linda_bot.kernel.errors import UsageError
+from linda_bot.kernel.errors import UsageError, reason_of
 from linda_bot.kernel.files import write_atomic
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _read_keys(path: Path) -> list[str]:
             found = os.fstat(file.fileno())
             lines = file.read(64 * 1024).decode("ascii").split()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise UsageError(f"the backup key file {path} cannot be read ({reason}); {_HOW_TO_MAKE}") from error
     except UnicodeDecodeError:
         raise UsageError(f"the backup key file {path} holds no key; {_HOW_TO_MAKE}") from None

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
+from linda_bot.kernel.errors import reason_of
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.web.place import listen, remove
 
@@ -26,7 +27,7 @@ async def control_socket(front: "Front") -> AsyncIterator[None]:
     try:
         listener = listen(paths)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         _log.warning("there is no control socket, so no command reaches this bot (%s: %s)", paths.control, reason)
         yield
         return

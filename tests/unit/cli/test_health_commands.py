@@ -28,6 +28,12 @@ FULL_DISK = Reason(word="disk", topic="health", grade=Grade.UNHEALTHY, text="the
 NOW = datetime.now(UTC)
 
 
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be the time at which a test runs: it may be long after the others."""
+    monkeypatch.setattr(sys.modules[__name__], "NOW", datetime.now(UTC))
+
+
 @pytest.fixture
 def paths(tmp_path: Path) -> SessionPaths:
     """A data directory with nothing in it."""

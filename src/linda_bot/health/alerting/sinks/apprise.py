@@ -12,7 +12,7 @@ from pathlib import Path
 from linda_bot.health.alerting.notice import Notice
 from linda_bot.health.alerting.sinks.process import run_process
 from linda_bot.health.alerting.sinks.sink import SinkError
-from linda_bot.kernel.errors import UsageError
+from linda_bot.kernel.errors import UsageError, reason_of
 
 _COMMAND = (sys.executable, "-P", "-m", "linda_bot.health.alerting.apprise_process")
 _CHECK_WITHIN_S = 30.0
@@ -74,6 +74,6 @@ class AppriseSink:
         try:
             ended = await run_process(_COMMAND, json.dumps(request).encode(), os.environ)
         except OSError as error:
-            raise SinkError(f"cannot be run: {(error.strerror or str(error)).lower()}") from None
+            raise SinkError(f"cannot be run: {reason_of(error)}") from None
         if ended.code != 0:
             raise SinkError("Apprise could not deliver it; try the address with its own command, apprise -vv")

@@ -11,7 +11,7 @@ from linda_bot.health.alerting.notice import Notice
 from linda_bot.health.alerting.sinks.process import run_process
 from linda_bot.health.alerting.sinks.sink import SinkError
 from linda_bot.kernel.alerts import NOTICE_VARIABLES
-from linda_bot.kernel.errors import UsageError
+from linda_bot.kernel.errors import UsageError, reason_of
 from linda_bot.kernel.masking import mask_line, printable
 
 _PREFIX = "LINDA_ALERT_"
@@ -54,7 +54,7 @@ class CommandSink:
         try:
             ended = await run_process(self._command, payload, {**os.environ, **_variables(notice)})
         except OSError as error:
-            raise SinkError(f"cannot be run: {(error.strerror or str(error)).lower()}") from None
+            raise SinkError(f"cannot be run: {reason_of(error)}") from None
         if ended.code != 0:
             how = f"ended by signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
             said = mask_line(printable(ended.said, _SHOWN_ERROR))
