@@ -111,8 +111,6 @@ def make_private_dir(path: Path) -> None:
         raise UsageError(message) from None
     except OSError as error:
         message = f"cannot write to {path}: {reason_of(error)}; make it writable or choose another with --data-dir"
-            f"cannot write to {path}: {reason_of(error)}; make it writable or choose another place with --data-dir"
-        )
         raise UsageError(message) from error
     if stat.S_ISLNK(found.st_mode):
         message = f"{path} is a link; a session is kept in a real directory: remove the link"
