@@ -116,7 +116,8 @@ def held_up_by_the_machine(seconds: float) -> str:
     while last < end:
         now = time.perf_counter()
         worst_s, last = max(worst_s, now - last), now
-    return f"{'machine':>10}: a program that only looks at the clock was held up for {worst_s * 1000:.1f} ms in {seconds:g} s"
+    worst = f"{worst_s * 1000:.1f} ms"
+    return f"{'machine':>10}: a program that only looks at the clock was held up for {worst} in {seconds:g} s"
 
 
 def through_logging(count: int, directory: Path) -> str:

@@ -13,10 +13,11 @@ from linda_bot.app.ears import listening
 from linda_bot.app.engines import Engines
 from linda_bot.app.health import HealthRoom
 from linda_bot.app.job import Job
-from linda_bot.app.late_parts import Debugging, Doors, Parts, late_parts
+from linda_bot.app.late_parts import Debugging, Doors, Parts, late_parts, open_log
 from linda_bot.app.messages import messages
 from linda_bot.app.supervision import Supervision
 from linda_bot.connection.events import LinkStateChanged
+from linda_bot.connection.link import Link
 from linda_bot.kernel.bus import EventBus
 from linda_bot.kernel.errors import ExitCode, UsageError
 from linda_bot.kernel.events import Event
@@ -30,6 +31,7 @@ from linda_bot.sessions.paths import SessionPaths
 
 _FINISH_WITHIN_S = 1.0
 _STOP_WITHIN_S = 3.5
+_SETTLED_WITHIN_S = 1.0
 _LAST_BACKUP_BY_S = 4.0
 """After the signal: the whole end takes no more than five seconds."""
 
@@ -70,7 +72,9 @@ async def run_bot(
         running = spawn_task(core.link.run(), name="link")
         closing.push_async_callback(_end, running)
         parts = Parts(job, bus, ears, core, talk, health, alerts, debugging, stop)
-        late = await closing.enter_async_context(late_parts(parts, log_stream, doors))
+        levels = await closing.enter_async_context(open_log(parts, log_stream))
+        await _until_settled(core.link, running, stop)
+        late = await closing.enter_async_context(late_parts(parts, levels, doors))
         await _until_the_end(running, [*tasks, *talk.tasks, *late], stop)
         lock.mark_stopping()
         if running.done():
@@ -84,6 +88,15 @@ async def run_bot(
         took_s = asyncio.get_running_loop().time() - asked_at
         await core.keeper.at_the_end(within_s=max(_LAST_BACKUP_BY_S - took_s, 0.0))
         return ExitCode.OK
+
+
+async def _until_settled(link: Link, running: asyncio.Task[ExitCode], stop: asyncio.Event) -> None:
+    """Leave the processor to the first attempt: what is loaded beside it would make a restart slower by a tenth."""
+    settled = spawn_task(link.outcome(), name="first outcome")
+    asked = spawn_task(stop.wait(), name="early stop signal")
+    await asyncio.wait({running, settled, asked}, timeout=_SETTLED_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+    settled.cancel()
+    asked.cancel()
 
 
 async def _until_the_end(

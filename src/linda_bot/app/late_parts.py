@@ -1,4 +1,4 @@
-"""What the link does not need: the log, alerts, health and doors, loaded and opened while the engine connects."""
+"""What the link does not need: the log, loaded while the engine connects; alerts, health and doors, after that."""
 
 import asyncio
 import importlib
@@ -53,18 +53,24 @@ class Parts(NamedTuple):
 
 
 @asynccontextmanager
-async def late_parts(
-    parts: Parts, log_stream: TextIO | None, doors: Doors | None
-) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """Open them until the end of the block; none of the tasks ends of itself: when one does, that is a bug."""
-    job, bus, ears = parts.job, parts.bus, parts.ears
-    async with AsyncExitStack() as closing:
-        eventlog = await asyncio.to_thread(importlib.import_module, "linda_bot.eventlog.open")
-        account = job.paths.account
-        log = eventlog.event_log(job.paths.logs, job.settings.log, ears.log_lines, log_stream, account=account, bus=bus)
-        levels: Levels = await closing.enter_async_context(log)
+async def open_log(parts: Parts, stream: TextIO | None) -> AsyncIterator["Levels"]:
+    """Write the log until the end of the block, from the first event on."""
+    job, ears = parts.job, parts.ears
+    module = await asyncio.to_thread(importlib.import_module, "linda_bot.eventlog.open")
+    log = module.event_log(
+        job.paths.logs, job.settings.log, ears.log_lines, stream, account=job.paths.account, bus=parts.bus
+    )
+    async with log as levels, AsyncExitStack() as closing:
         parts.debugging.begin(levels)
         closing.push(ears.life.close)  # so that the log has it too
+        yield levels
+
+
+@asynccontextmanager
+async def late_parts(parts: Parts, levels: "Levels", doors: Doors | None) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Open the others until the end of the block; none of the tasks ends of itself: when one does, that is a bug."""
+    job, bus, ears = parts.job, parts.bus, parts.ears
+    async with AsyncExitStack() as closing:
         telling = await closing.enter_async_context(alerting(job, parts.alerts, ears.alerts, bus, parts.stop))
         left = left_open(parts.alerts, "health")
         around = Surroundings(job, parts.talk, parts.core.guard, ears.book, left, levels.lost)
