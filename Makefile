@@ -53,10 +53,11 @@ fix: setup ## mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## measure against a bare neonize script and against sqlite3, side by side
+bench: setup ## measure against a bare neonize script and against sqlite3, side by side, and the log
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.answers
 	$(BIN)/python benchmarks/backup.py
+	$(BIN)/python -m benchmarks.log
 
 lock: ## resolve requirements/dev.txt from pyproject.toml; UPGRADE=1 takes the newest of everything
 	@scripts/lock

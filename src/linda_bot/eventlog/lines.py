@@ -22,6 +22,9 @@ LEFT_OUT = frozenset(
 )
 """What a message has beside what the log tells of it; and the level, which is the line's own."""
 
+HEAD = ("timestamp", "level", "category", "event", "account")
+"""What every line has, in this order."""
+
 _KNOWN_RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -71,10 +74,15 @@ def line_of_logged(logged: Logged, redactor: Redactor) -> Line:
     category = Category.ERROR if severity >= Severity.ERROR else Category.CONNECTION
     shown: dict[str, object] = {"logger": logged.logger}
     for name, value in logged.facts.items():
-        shown[redactor.field(name)] = redactor.line(value) if isinstance(value, str) else value
+        shown[_own_name(redactor.field(name))] = redactor.line(value) if isinstance(value, str) else value
     if logged.trace:
         shown["trace"] = redactor.lines(logged.trace)
     return Line(logged.at, severity, category, redactor.line(logged.text), shown)
+
+
+def _own_name(name: str) -> str:
+    """Return the name of an author's fact, which must not take the place of what every line has."""
+    return f"{name}_" if name in HEAD or name == "logger" else name
 
 
 def remember_texts(event: Event, redactor: Redactor) -> None:

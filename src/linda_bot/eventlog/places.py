@@ -7,10 +7,9 @@ from typing import Any, TextIO
 
 import msgspec
 
+from linda_bot.eventlog.lines import HEAD
 from linda_bot.eventlog.log_file import LogFile
 from linda_bot.eventlog.readable import readable
-
-_FIRST = ("timestamp", "level", "category", "event", "account")
 
 
 class FilePlace:
@@ -49,7 +48,7 @@ class StreamPlace:
             return as_json(line)
         here = datetime.fromisoformat(line["timestamp"]).astimezone()
         when = f"{here:{'%H:%M:%S' if self._tty else '%Y-%m-%d %H:%M:%S'}}.{here.microsecond // 1000:03}"
-        facts = {name: value for name, value in line.items() if name not in _FIRST}
+        facts = {name: value for name, value in line.items() if name not in HEAD}
         return readable(when, line["level"], line["event"], facts, colours=self._colours)
 
     def write(self, lines: Sequence[str]) -> None:
@@ -63,7 +62,7 @@ class StreamPlace:
 
 def as_json(line: dict[str, Any]) -> str:
     """Return a line as one JSON object, with what all lines have first."""
-    ordered = {name: line[name] for name in _FIRST if name in line} | line
+    ordered = {name: line[name] for name in HEAD if name in line} | line
     try:
         return msgspec.json.encode(ordered).decode()
     except (TypeError, ValueError):  # half a surrogate pair, or a value that JSON has no word for

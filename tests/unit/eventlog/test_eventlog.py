@@ -265,7 +265,9 @@ def test_what_a_library_logs_is_harmless_too(tmp_path: Path, form: str, mask: bo
             fail()
         except ValueError:
             logging.getLogger("a.library").exception(
-                "%s said\n2026 [info] forged \x9b31m", "971505760056", extra={"who": ["257211208731621@lid"], "n": 5}
+                "%s said\n2026 [info] forged \x9b31m",
+                "971505760056",
+                extra={"who": ["257211208731621@lid"], "n": 5, "event": "e", "logger": "l"},
             )
     shown = stream.getvalue()
     lines = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
@@ -274,7 +276,7 @@ def test_what_a_library_logs_is_harmless_too(tmp_path: Path, form: str, mask: bo
     for text in (shown, *texts_in(lines)):
         assert not [word for word in ("2@verysecret", "\x1b", "\x9b", "\n2026 [info]") if word in text]
     assert [word for word in numbers if word in shown] == ([] if mask else numbers)
-    assert lines[0]["n"] == 5
+    assert (lines[0]["n"], lines[0]["event_"], lines[0]["logger"]) == (5, "e", "a.library")
     assert lines[0]["level"] == "error"
     assert "ValueError: " in shown
     assert lines[0]["trace"].startswith("Traceback (most recent call last):\n")
