@@ -186,7 +186,7 @@ async def test_a_generous_umask(sandbox: Sandbox, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["a file", "a dangling link", "a read-only place"])
 @pytest.mark.usefixtures("linked")
 async def test_no_room_for_a_log(sandbox: Sandbox, start_bot: StartBot, friend: Contact, kind: str) -> None:
-    """One line says so, and the bot works; what stands there is left alone."""
+    """One line says so, and the bot works; what stands there is left alone. It is written again when that is gone."""
     logs = sandbox.directory / "bot" / "logs"
     for file in logs.iterdir():
         file.unlink()
@@ -200,12 +200,17 @@ async def test_no_room_for_a_log(sandbox: Sandbox, start_bot: StartBot, friend: 
     bot = await start_bot()
     await bot.wait_for("The log ")
     await answers(sandbox, friend)
-
-    assert await bot.stop() == ExitCode.OK
     (line,) = [line for line in bot.lines if "The log " in line]
     assert f"{logs}/events.jsonl cannot be written: " in line
     assert logs.is_file() or logs.is_symlink()
     assert not (sandbox.directory / "nowhere").exists()
+
+    logs.unlink()
+    await asyncio.sleep(1)  # it is not tried at every line
+    await answers(sandbox, friend)
+    await bot.wait_for("The log is written again; ")
+    assert await bot.stop() == ExitCode.OK
+    assert '"log_recovered"' in (logs / "events.jsonl").read_text()
 
 
 @pytest.mark.parametrize("phase", ["code shown", "server silent", "waiting to retry"])
