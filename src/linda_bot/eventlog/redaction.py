@@ -58,11 +58,6 @@ class Redactor:
         self._fit = lru_cache(2048)(self._make_fit)
         self.number = lru_cache(2048)(self._number)
 
-    @property
-    def masks(self) -> bool:
-        """Whether personal data is hidden."""
-        return self._mask
-
     def remember(self, *texts: str) -> None:
         """Keep in mind what a stranger wrote: it may come again inside of an error."""
         for text in texts:

@@ -17,7 +17,6 @@ from linda_bot.kernel.events import Event, Severity
 from linda_bot.settings import LogSettings
 
 FILE_NAME = "events.jsonl"
-_OWN = "linda_bot"
 _QUIET = ("asyncio", "aiohttp.access")
 """Loggers whose small talk nobody needs, not even who looks for a fault."""
 

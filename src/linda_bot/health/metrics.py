@@ -11,16 +11,13 @@ from prometheus_client.core import (
     InfoMetricFamily,
     Metric,
 )
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from linda_bot.health import states
 from linda_bot.health.counters import Counters, Durations
 from linda_bot.health.grades import Grade
 from linda_bot.health.samples import Readings
-
-CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-"""What the text is, for the answer to an HTTP request."""
 
 _PREFIX = "linda_bot_"
 _MB = 1024.0 * 1024.0

@@ -89,7 +89,7 @@ def test_nothing_private_is_in_a_line(event: Event, redactor: Redactor) -> None:
     text = " ".join(texts_in(line_of(event, redactor).facts))
 
     private = ["2@verysecret", "\x1b"]
-    if redactor.masks:
+    if redactor is REDACTOR:
         private += ["971505760056", "4915112345678", "257211208731621", "Ann Example", "harbour"]
     assert not [word for word in private if word in text]
     assert "raw" not in line_of(event, redactor).facts
