@@ -22,6 +22,7 @@ _PREFIX = "LINDA_"
 _NESTING = "__"
 _ENV_FILE = ".env"
 _SHOWN_VALUE = 60
+_SECRETS = ("_APPRISE", "_KEY", "_SECRET", "_WEBHOOK")
 
 Seconds = Annotated[float, Field(ge=0, le=31 * 86400, allow_inf_nan=False)]
 SomeSeconds = Annotated[float, Field(gt=0, le=31 * 86400, allow_inf_nan=False)]
@@ -304,8 +305,9 @@ def _explain(error: ValidationError) -> str:
     name = _spelt(place)
     if first["type"] == "extra_forbidden":
         return _unknown(name)
-    shown = printable(str(first["input"]), _SHOWN_VALUE)
-    return f"{name}={shown} is wrong: {_right(first['msg'])}"
+    # An address or a key may be a secret, also one that is mistyped.
+    shown = "" if name.endswith(_SECRETS) else f"={printable(str(first['input']), _SHOWN_VALUE)}"
+    return f"{name}{shown} is wrong: {_right(first['msg'])}"
 
 
 def _explain_unparsable(error: SettingsError) -> str:

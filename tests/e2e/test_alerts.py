@@ -171,6 +171,8 @@ async def test_an_outage_in_which_the_bot_is_killed_is_told_once_by_every_way(
         await bot.stop(signal.SIGKILL)
         bot = await start_bot(**SOON, **ways)
         await bot.wait_for("The session is untouched")
+        status = await run_command("status", "--data-dir", sandbox.directory / "bot", "--json")
+        assert [alert["kind"] for alert in status.document["alerts"]] == ["down"]
         sandbox.front.refuse = False
         await bot.wait_for(WELL)
         await _delivered(sandbox, 4)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from linda_bot.app.job import Job
+from linda_bot.app.status import OpenAlert, time_of
 from linda_bot.connection.incidents import LeftOpen
 from linda_bot.kernel.alerts import AlertCleared, AlertRaised
 from linda_bot.kernel.bus import EventBus, Subscription
@@ -48,6 +49,22 @@ def left_open(alerts: "Alerting | None", topic: str) -> LeftOpen | None:
     """Return the incident of a topic that was open when the last process ended, for who watches over it to go on."""
     incident = alerts.open_incident(topic) if alerts is not None else None
     return None if incident is None else LeftOpen(incident.kind, incident.began_at)
+
+
+def open_alerts(alerts: "Alerting | None") -> list[OpenAlert]:
+    """Return what was open when the last process ended, and is watched on, as a status tells it."""
+    incidents = [alerts.open_incident(topic) for topic in _TAKEN_OVER] if alerts is not None else []
+    return [
+        OpenAlert(
+            topic=incident.topic,
+            kind=incident.kind,
+            because=incident.troubles[-1].because,
+            advice=incident.troubles[-1].advice,
+            since=time_of(incident.began_at) or "",
+        )
+        for incident in incidents
+        if incident is not None
+    ]
 
 
 @asynccontextmanager

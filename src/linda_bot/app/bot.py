@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import TextIO
 
-from linda_bot.app.alerting import check_alerting, left_open
+from linda_bot.app.alerting import check_alerting, left_open, open_alerts
 from linda_bot.app.companions import heard
 from linda_bot.app.core import build_core, companions
 from linda_bot.app.ears import listening
@@ -57,6 +57,7 @@ async def run_bot(
         alerts = check_alerting(job)
         bus, engines, health, debugging = EventBus(), Engines(job), HealthRoom(), Debugging()
         ears = await closing.enter_async_context(listening(bus, paths, show))
+        ears.chronicle.take_over(open_alerts(alerts))
         core = build_core(job, vault, ears.book, engines, bus)
         supervision = Supervision(supervisor, core.link)
         closing.push_async_callback(supervision.close)

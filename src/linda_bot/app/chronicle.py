@@ -1,5 +1,6 @@
 """What a status needs of the past: since when and why the link is where it is, and what is not over."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from linda_bot.app.status import OpenAlert, time_of
@@ -20,6 +21,10 @@ class Chronicle:
         self.since: datetime = self.born_at
         self.because = ""
         self._alerts: dict[str, OpenAlert] = {}
+
+    def take_over(self, alerts: Iterable[OpenAlert]) -> None:
+        """Take what was open when the last run ended: it is over when its end is told."""
+        self._alerts.update((alert.topic, alert) for alert in alerts)
 
     @property
     def alerts(self) -> tuple[OpenAlert, ...]:

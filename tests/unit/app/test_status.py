@@ -150,5 +150,8 @@ def test_the_chronicle() -> None:
         ("link", "banned", "2026-02-10T08:00:00.000Z"),
         ("log", "log_trouble", "2026-02-10T08:00:00.000Z"),
     ]
+    heir = Chronicle()
+    heir.take_over(chronicle.alerts)
+    assert heir.alerts == chronicle.alerts
     chronicle.take(AlertCleared(kind="banned", after_s=5))
     assert [alert.topic for alert in chronicle.alerts] == ["log"]

@@ -39,6 +39,7 @@ def test_an_account_is_a_number(monkeypatch: pytest.MonkeyPatch, spelling: str) 
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
+        ("LINDA_ALERT__WEBHOOK", "user:secret@host", "LINDA_ALERT__WEBHOOK is wrong: must be an address"),
         ("LINDA_ACCOUNT", "../../etc", "LINDA_ACCOUNT=../../etc is wrong: must be `default` or a phone number"),
         ("LINDA_ACCOUNT", "0501234567", "international format"),
         ("LINDA_ACCOUNT", "9\u0667\u0661505760056", "international format"),
