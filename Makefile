@@ -42,7 +42,7 @@ quick: setup ## what to run while working: lint and the tests without child proc
 	@$(MAKE) --no-print-directory -j2 lint unit
 
 unit: setup
-	$(BIN)/python -m pytest -q -m "not slow" tests/unit
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" tests/unit
 
 check: lint test ## what CI runs
 
