@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from linda_bot.cli.main import _parser
+from linda_bot.cli.options import make_parser
 from linda_bot.kernel.errors import ExitCode
 from linda_bot.settings import setting_names
 
@@ -75,7 +75,7 @@ def test_a_restart_is_tried_where_it_can_help() -> None:
 def test_the_programs_accept_their_arguments() -> None:
     """Those of the service and of the container."""
     for command in (shlex.split(unit_value("ExecStart"))[1:], json.loads(instructions()["CMD"][0])):
-        assert _parser().parse_args(command).no_qr
+        assert make_parser().parse_args(command).no_qr
 
 
 def test_what_they_set_is_a_setting() -> None:
