@@ -17,7 +17,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def make_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """Return what takes these arguments apart; of `run` alone where that is asked for, whose start all would cost 10 ms."""
+    """Return what takes these arguments apart; of `run` alone where that is asked for: all would cost it 10 ms."""
     parser = _Parser(
         prog="linda-bot",
         description="A WhatsApp bot daemon whose session survives everything.",
