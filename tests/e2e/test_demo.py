@@ -13,4 +13,5 @@ async def test_the_demo_shows_what_it_promises() -> None:
 
     assert code == 0, demo.screen
     assert any("3 of 3" in line for line in demo.lines)
+    assert any("The bot ended without a word" in line for line in demo.lines)
     assert "All of it happened" in demo.lines[-1]

@@ -143,6 +143,9 @@ async def _play(directory: Path, stage: _Stage) -> list[Measured]:
             pairings = sandbox.phone(_BOT).pairings
             _check(pairings == 1, f"the phone linked {pairings} devices")
             measured.append(Measured("times the phone had to link the bot", str(pairings)))
+
+            await stage.scene("Somebody comes back and asks what has happened.")
+            await _story(directory, stage)
         finally:
             for bot in running:
                 await bot.close()
@@ -166,6 +169,18 @@ async def _destroyed(directory: Path, stage: _Stage, start_bot: "Callable[[], Aw
     ready_s = await bot.ready()
     _check(not any("█" in line for line in bot.lines), "a QR code was shown although there was a backup")
     return Measured("restart with a destroyed session", _figure(ready_s))
+
+
+async def _story(directory: Path, stage: _Stage) -> None:
+    """Have the bot's history told; it is asked when nothing runs any more."""
+    from linda_bot.sandbox.bot_process import BotProcess
+
+    stage.say(f"   $ linda-bot why --all --data-dir {directory / 'bot'}", _BOLD)
+    asked = await BotProcess.start("why", "--all", "--data-dir", directory / "bot", echo=stage.bot, cwd=directory)
+    code = await asked.exited()
+    _check(code == 0, f"`why` ended with exit code {code}")
+    for what in ("without a word", "was damaged", "in the place of the session"):
+        _check(what in asked.screen, f"`why` does not say {what!r}")
 
 
 async def _talk(stage: _Stage, ask: Callable[[], Awaitable[object]]) -> None:
