@@ -195,7 +195,8 @@ async def test_a_line_that_is_cut_at_the_scan(sandbox: Sandbox, tmp_path: Path) 
     seen = await pair_until_it_settles(sandbox, store)
     kept = devices_in(store)
 
-    assert [event.outcome for event in seen.all(QrRoundEnded)] == ["success" if kept else "timeout"]
+    (ended,) = seen.all(QrRoundEnded)
+    assert ended.outcome in (("success",) if kept else ("timeout", "error"))  # error: it noticed while it answered
     async with watched(sandbox, store) as again:
         await again.until(LoggedOut if kept else QrIssued)
 
