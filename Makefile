@@ -4,8 +4,8 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Most tests wait for processes of their own, so more of them than cores run side by side.
-WORKERS ?= 3
+# Most tests wait for processes of their own, so they run side by side; many are about time, so not too many at once.
+WORKERS ?= 2
 
 .PHONY: anew help setup run demo test chaos quick unit check lint docs fix bench lock clean
 
