@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from linda_bot.kernel.alerts import NOTICE_VARIABLES
 from linda_bot.kernel.errors import UsageError
 from linda_bot.settings import load_settings, setting_names
 
@@ -123,3 +124,11 @@ def test_every_name_works(monkeypatch: pytest.MonkeyPatch) -> None:
                 continue
             with pytest.raises(UsageError):
                 load_settings()
+
+
+def test_what_an_alert_command_is_told_is_no_misspelt_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may well call `linda-bot` to find out more."""
+    for name in NOTICE_VARIABLES:
+        monkeypatch.setenv(name, "something")
+
+    assert load_settings().account == "default"
