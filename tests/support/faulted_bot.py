@@ -39,7 +39,7 @@ class FaultedBot:
         self.number = number
         self._session = data_dir / "sessions" / "session-default"
         self._log = data_dir / "logs" / "events.jsonl"
-        self._states_told = len(self._history())
+        self._told_until = self._history()[-1:]
         self._lines_told = 0
         self._lines_told = len(self._lines())
         self._screen_told = 0
@@ -60,12 +60,12 @@ class FaultedBot:
     @property
     def states(self) -> list[str]:
         """Where the link was since the last `turn_page`, as the history file says."""
-        return self._history()[self._states_told :]
+        return [kind for _, kind in self._since(self._told_until)]
 
     @property
     def is_up(self) -> bool:
         """Whether the history file says that the link is connected."""
-        return self._history()[-1:] == [LinkState.CONNECTED]
+        return [kind for _, kind in self._history()[-1:]] == [LinkState.CONNECTED]
 
     @property
     def alerts(self) -> list[tuple[str, str]]:
@@ -88,7 +88,7 @@ class FaultedBot:
 
     def turn_page(self) -> None:
         """Begin anew with what the files tell; what they have told is done with."""
-        self._states_told = len(self._history())
+        self._told_until = self._history()[-1:]
         self._lines_told += len(self._lines())
         self._screen_told = len(self.process.lines)
 
@@ -143,13 +143,20 @@ class FaultedBot:
             await asyncio.sleep(_LOOK_EVERY_S)
         return True
 
-    def _history(self) -> list[str]:
+    def _since(self, last: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return the states after one; how many there are before it changes, because a long history is cut."""
+        history = self._history()
+        places = [place for place, entry in enumerate(history) if [entry] == last]
+        return history[places[-1] + 1 :] if places else [entry for entry in history if [entry] > last]
+
+    def _history(self) -> list[tuple[str, str]]:
+        """Return when each state was noted, and which it was."""
         try:
             entries = json.loads((self._session / "session-history.json").read_text())
         except FileNotFoundError:  # not there yet, or just being set aside with the session
             return []
-        kinds = [entry["eventType"] for entry in entries]
-        return [kind for kind in kinds if kind in set(LinkState) and kind not in _ENDS]
+        noted = [(entry["timestamp"], entry["eventType"]) for entry in entries]
+        return [(at, kind) for at, kind in noted if kind in set(LinkState) and kind not in _ENDS]
 
     def _ids(self, *events: str) -> list[str]:
         return [line["message_id"] for line in self._lines() if line["event"] in events]
