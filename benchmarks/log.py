@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from linda_bot.eventlog.log_file import LogFile
+from linda_bot.eventlog.log_file import FILE_NAME, LogFile
 from linda_bot.eventlog.places import FilePlace
 from linda_bot.eventlog.redaction import Redactor
-from linda_bot.eventlog.setup import FILE_NAME, writing_log
+from linda_bot.eventlog.setup import writing_log
 from linda_bot.kernel.bus import EventBus, listen
 from linda_bot.kernel.events import Event
 from linda_bot.messaging.events import MessageHandled, MessageSent

@@ -3,13 +3,14 @@
 import argparse
 from datetime import UTC, datetime
 
-from linda_bot.cli.lookback import load_reading, utc_text
+from linda_bot.cli.lookback import load_reading
 from linda_bot.cli.moments import moment_of
 from linda_bot.cli.output import print_json, print_table, say
 from linda_bot.cli.places import paths_for
 from linda_bot.connection.ledger.chapters import local
 from linda_bot.connection.ledger.entries import Entry
 from linda_bot.kernel.errors import ExitCode, UsageError
+from linda_bot.sessions.device_status import timestamp
 
 
 def history(options: argparse.Namespace) -> int:
@@ -49,4 +50,4 @@ def _text(value: object) -> str:
 
 
 def _json(entry: Entry) -> dict[str, object]:
-    return {"timestamp": utc_text(entry.at), "eventType": entry.what, **entry.facts}
+    return {"timestamp": timestamp(entry.at), "eventType": entry.what, **entry.facts}

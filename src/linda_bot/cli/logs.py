@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from linda_bot.cli.log_lines import LinePrinter, veil_over, veiled
-from linda_bot.cli.lookback import utc_text
 from linda_bot.cli.moments import moment_of
 from linda_bot.cli.output import say
 from linda_bot.cli.places import paths_for
@@ -19,6 +18,7 @@ from linda_bot.eventlog.reading import CATEGORIES, LEVELS, Record, Wanted, parts
 from linda_bot.eventlog.redaction import Redactor
 from linda_bot.kernel.errors import ExitCode, LindaError, UsageError
 from linda_bot.kernel.masking import printable
+from linda_bot.sessions.device_status import timestamp
 from linda_bot.sessions.paths import SessionPaths
 
 _BEFORE_WHAT_COMES = 10
@@ -62,7 +62,7 @@ def as_json(record: Record, veil: Redactor | None) -> dict[str, object]:
     if record.facts is None:
         return {"line": veiled("line", record.text, veil)}
     head = {"level": record.level, "category": record.category, "event": record.event, "account": record.account}
-    whole = {"timestamp": utc_text(record.at) if record.at else None, **head, **record.facts}
+    whole = {"timestamp": timestamp(record.at) if record.at else None, **head, **record.facts}
     return {name: veiled(name, value, veil) for name, value in whole.items()}
 
 

@@ -4,7 +4,6 @@ import os
 import shutil
 import sys
 import textwrap
-from datetime import UTC, datetime
 from typing import TextIO
 
 from linda_bot.cli.story_line import BOLD, DIM, RED, RESET, YELLOW
@@ -14,7 +13,7 @@ from linda_bot.kernel.files import UnreadableFileError, read_json
 from linda_bot.kernel.masking import mask_line, printable
 from linda_bot.sessions.paths import SessionPaths
 
-__all__ = ["BOLD", "DIM", "RED", "YELLOW", "NoHistoryError", "Page", "load_reading", "utc_text"]
+__all__ = ["BOLD", "DIM", "RED", "YELLOW", "NoHistoryError", "Page", "load_reading"]
 
 _COLUMNS = 80
 _NARROWEST = 30
@@ -72,8 +71,3 @@ class Page:
         ) or [lead.rstrip()]
         for row in rows:
             print(f"{style}{row}{RESET}" if style and self._colours else row, file=self._stream)
-
-
-def utc_text(at: datetime) -> str:
-    """Return a moment as the state files write it."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

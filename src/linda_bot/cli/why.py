@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from linda_bot.cli.lookback import BOLD, DIM, Page, load_reading, utc_text
+from linda_bot.cli.lookback import BOLD, DIM, Page, load_reading
 from linda_bot.cli.moments import moment_of
 from linda_bot.cli.output import print_json, say
 from linda_bot.cli.places import paths_for
@@ -13,6 +13,7 @@ from linda_bot.connection.ledger.answer import Answer, answer, begin_of_story, c
 from linda_bot.connection.ledger.chapters import Chapter, local
 from linda_bot.connection.ledger.words import NOTABLE, WEIGHTY
 from linda_bot.kernel.errors import ExitCode, UsageError
+from linda_bot.sessions.device_status import timestamp
 from linda_bot.sessions.lock import holder_of
 
 _QUICK = timedelta(hours=1)
@@ -76,11 +77,11 @@ def as_json(account: Account, said: Answer, story: Sequence[Chapter], *, unreada
         "question": said.question,
         "answer": said.answer,
         "notes": said.notes,
-        "since": utc_text(account.since) if account.since else None,
+        "since": timestamp(account.since) if account.since else None,
         "last_good_link": (
             {
-                "from": utc_text(account.good.since),
-                "to": utc_text(account.good.until),
+                "from": timestamp(account.good.since),
+                "to": timestamp(account.good.until),
                 "seconds": round(account.good.lasted_s),
             }
             if account.good
@@ -95,13 +96,13 @@ def as_json(account: Account, said: Answer, story: Sequence[Chapter], *, unreada
 def _chapter_json(chapter: Chapter) -> dict[str, object]:
     cause = chapter.cause
     return {
-        "at": utc_text(chapter.at),
-        "until": utc_text(chapter.until) if chapter.until else None,
+        "at": timestamp(chapter.at),
+        "until": timestamp(chapter.until) if chapter.until else None,
         "what": chapter.word,
         "weight": _WEIGHTS.get(chapter.weight, "routine"),
         "text": chapter.text,
         "because": chapter.because,
-        "cause": {"what": cause.word, "at": utc_text(cause.at)} if cause else None,
+        "cause": {"what": cause.word, "at": timestamp(cause.at)} if cause else None,
         "details": chapter.details,
         "down_s": round(chapter.took_s, 3) if chapter.took_s is not None else None,
         "times": chapter.times,

@@ -6,7 +6,8 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from linda_bot.eventlog.reading import BLOCK, FILE_NAME, LONGEST_LINE, Part, Record, Wanted, parse, parts_of
+from linda_bot.eventlog.log_file import FILE_NAME
+from linda_bot.eventlog.reading import BLOCK, LONGEST_LINE, Part, Record, Wanted, parse, parts_of
 
 _EVERY_S = 0.25
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from linda_bot.kernel.flock import locked
 
+FILE_NAME = "events.jsonl"
+"""The newest file of the event log."""
+
 _LOCK_WAIT_S = 1.0
 
 

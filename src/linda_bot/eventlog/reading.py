@@ -14,9 +14,11 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-FILE_NAME = "events.jsonl"
-LEVELS = ("debug", "info", "warning", "error")
-CATEGORIES = ("session", "connection", "message", "health", "error")
+from linda_bot.eventlog.log_file import FILE_NAME
+from linda_bot.kernel.events import Category, Severity
+
+LEVELS = tuple(severity.name.lower() for severity in Severity)
+CATEGORIES = tuple(category.value for category in Category)
 
 BLOCK = 64 * 1024
 LONGEST_LINE = 1024 * 1024

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from linda_bot.eventlog.lines import logged_of
-from linda_bot.eventlog.log_file import LogFile
+from linda_bot.eventlog.log_file import FILE_NAME, LogFile
 from linda_bot.eventlog.places import FilePlace, StreamPlace
 from linda_bot.eventlog.redaction import Redactor
 from linda_bot.eventlog.structured import structlog
@@ -16,7 +16,6 @@ from linda_bot.eventlog.writer import LogWriter, Place
 from linda_bot.kernel.events import Event, Severity
 from linda_bot.settings import LogSettings
 
-FILE_NAME = "events.jsonl"
 _QUIET = ("asyncio", "aiohttp.access")
 """Loggers whose small talk nobody needs, not even who looks for a fault."""
 
