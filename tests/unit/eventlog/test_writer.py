@@ -70,7 +70,7 @@ def test_a_hanging_disk_holds_nobody_up() -> None:
     disk.may_write.clear()
     writer = writer_on(disk, depth=1000)
     writer.put(sent(0))
-    until(lambda: not writer._waiting)
+    until(lambda: not writer.waiting)
     for number in range(1, 5001):
         writer.put(sent(number))
     lost = writer.lost
@@ -92,7 +92,7 @@ def test_a_full_disk_is_told_once_and_its_end_too() -> None:
     disk.error = OSError(28, "No space left on device")
     for number in range(10):
         writer.put(sent(number))
-        until(lambda: not writer._waiting)
+        until(lambda: not writer.waiting)
     until(lambda: writer.lost == 10)
     disk.error = None
     until(lambda: _put_and_see(writer, told))
@@ -157,7 +157,7 @@ def test_the_level_is_that_of_the_moment() -> None:
     writer = writer_on(disk)
     writer.set_level(Severity.ERROR)
     writer.put(sent(1))
-    until(lambda: not writer._waiting)
+    until(lambda: not writer.waiting)
     writer.set_level(Severity.DEBUG)
     writer.put(EnginePrinted(line="noise"))
     writer.close()
