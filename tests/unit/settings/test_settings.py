@@ -56,6 +56,15 @@ def test_an_account_is_a_number(monkeypatch: pytest.MonkeyPatch, spelling: str) 
         ("linda_acount", "1", "linda_acount is not a setting; did you mean LINDA_ACCOUNT?"),
         ("LINDA_COMMAND_PREFIX", "a b", "without spaces"),
         ("LINDA_DEVICE_NAME", "\x1b[31m" * 20, "\\x1b[31m"),
+        ("LINDA_HTTP", "here", "LINDA_HTTP=here is wrong: must be an address and a port, for example 127.0.0.1:8080"),
+        ("LINDA_HTTP", "127.0.0.1:70000", "must be an address and a port"),
+        ("LINDA_HTTP", "0.0.0.0:8080", "can be reached from other machines: set LINDA_HTTP_TOKEN"),
+        ("LINDA_HTTP", "[::]:8080", "can be reached from other machines"),
+        ("LINDA_HTTP", "bot.example.org:8080", "can be reached from other machines"),
+        ("LINDA_HTTP_TOKEN", "only-15-letters", "LINDA_HTTP_TOKEN is wrong: must be 16 or more characters"),
+        ("LINDA_HTTP_TOKEN", "sixteen letters with spaces", "without spaces"),
+        ("LINDA_HTTP_URL", "https://bots.example.org/linda", "others reach the web page: set LINDA_HTTP_TOKEN"),
+        ("LINDA_HTTP_URL", "javascript:alert(1)", "must be the address that people type"),
     ],
 )
 def test_a_wrong_setting_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:
@@ -67,6 +76,40 @@ def test_a_wrong_setting_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, na
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "address", "loopback"),
+    [
+        ("8080", ("127.0.0.1", 8080), True),
+        ("127.0.0.1:8080", ("127.0.0.1", 8080), True),
+        ("localhost:0", ("localhost", 0), True),
+        ("[::1]:80", ("::1", 80), True),
+        ("0.0.0.0:80", ("0.0.0.0", 80), False),
+        ("[fe80::1]:80", ("fe80::1", 80), False),
+    ],
+)
+def test_where_the_web_page_is(
+    monkeypatch: pytest.MonkeyPatch, written: str, address: tuple[str, int], *, loopback: bool
+) -> None:
+    """A port alone is this machine's own; for other addresses there is a token."""
+    monkeypatch.setenv("LINDA_HTTP", written)
+    monkeypatch.setenv("LINDA_HTTP_TOKEN", "x" * 16)
+    monkeypatch.setenv("LINDA_HTTP_URL", "HTTPS://Bots.example.org/Linda/")
+
+    settings = load_settings()
+    assert settings.http == address
+    assert settings.http.is_loopback is loopback
+    assert settings.http_url == "https://bots.example.org/Linda"
+
+
+def test_a_mistyped_token_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be nearly right, and errors go into logs."""
+    monkeypatch.setenv("LINDA_HTTP_TOKEN", "nearly-secret")
+
+    with pytest.raises(UsageError) as caught:
+        load_settings()
+    assert "nearly" not in str(caught.value)
 
 
 def test_a_file_that_is_no_text() -> None:

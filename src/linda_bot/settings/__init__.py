@@ -11,83 +11,33 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from linda_bot.kernel.alerts import NOTICE_VARIABLES
 from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.masking import printable
+from linda_bot.settings.values import (
+    OR_NONE,
+    AccessToken,
+    Account,
+    Backlog,
+    CommandPrefix,
+    HomePath,
+    ListenAddress,
+    PhoneNumber,
+    PublicAddress,
+    QuietHours,
+    Seconds,
+    SomeSeconds,
+    WebAddress,
+)
 
 _PREFIX = "LINDA_"
 _NESTING = "__"
 _ENV_FILE = ".env"
 _SHOWN_VALUE = 60
-_SECRETS = ("_APPRISE", "_KEY", "_SECRET", "_WEBHOOK")
-
-Seconds = Annotated[float, Field(ge=0, le=31 * 86400, allow_inf_nan=False)]
-SomeSeconds = Annotated[float, Field(gt=0, le=31 * 86400, allow_inf_nan=False)]
-
-
-def _account(value: str) -> str:
-    if value == "default":
-        return value
-    try:
-        return _number(value)
-    except ValueError as error:
-        message = str(error).replace("must be", "must be `default` or", 1)
-        raise ValueError(message) from None
-
-
-def _number(value: str) -> str:
-    # A number copied from a phone's contacts comes with hyphens of its own and invisible direction marks.
-    digits = re.sub(r"[\s()+.\-\u2010-\u2015\u200e\u200f\u202a-\u202e\u2066-\u2069]", "", value)
-    if not re.fullmatch(r"[1-9][0-9]{6,14}", digits):
-        message = "must be a phone number in international format, for example 971505760056"
-        raise ValueError(message)
-    return digits
-
-
-def _prefix(value: str) -> str:
-    if not value or any(letter.isspace() for letter in value):
-        message = "must be one or more characters without spaces, for example !"
-        raise ValueError(message)
-    return value
-
-
-def _path(value: Path) -> Path:
-    try:
-        return value.expanduser()  # in .env no shell does it
-    except RuntimeError:
-        message = "must be a path; there is no such home directory"
-        raise ValueError(message) from None
-
-
-def _backlog(value: object) -> object:
-    if value in ("handle", "skip"):
-        return value
-    try:
-        return float(str(value))
-    except ValueError:
-        message = "must be handle, skip, or how many seconds old a message may be, for example 3600"
-        raise ValueError(message) from None
-
-
-def _quiet(value: str) -> str:
-    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]", value):
-        message = "must be two times of the day, for example 22:00-07:00"
-        raise ValueError(message)
-    return value
-
-
-def _web_address(value: str) -> str:
-    if not re.match(r"https?://[^/\s]+", value):
-        message = "must be an address that begins with https:// or http://"
-        raise ValueError(message)
-    return value
-
-
-def _none_if_empty(value: object) -> object:
-    return None if value == "" else value
+_SECRETS = ("_APPRISE", "_KEY", "_SECRET", "_TOKEN", "_WEBHOOK")
 
 
 class _Group(BaseModel):
@@ -124,8 +74,8 @@ class LinkSettings(_Group):
     """Linking to a phone."""
 
     qr_rounds: int = Field(default=10, ge=1, le=1000)
-    qr_file: Annotated[Annotated[Path, AfterValidator(_path)] | None, BeforeValidator(_none_if_empty)] = None
-    pair_phone: Annotated[Annotated[str, AfterValidator(_number)] | None, BeforeValidator(_none_if_empty)] = None
+    qr_file: Annotated[HomePath | None, OR_NONE] = None
+    pair_phone: Annotated[PhoneNumber | None, OR_NONE] = None
 
 
 class RefreshSettings(_Group):
@@ -140,10 +90,10 @@ class AlertSettings(_Group):
     after: SomeSeconds = 180
     clear_after: Seconds = 60
     remind: tuple[SomeSeconds, ...] = (3600, 21600, 86400)
-    quiet: Annotated[Annotated[str, AfterValidator(_quiet)] | None, BeforeValidator(_none_if_empty)] = None
-    command: Annotated[str | None, BeforeValidator(_none_if_empty)] = None
-    webhook: Annotated[Annotated[str, AfterValidator(_web_address)] | None, BeforeValidator(_none_if_empty)] = None
-    webhook_secret: Annotated[SecretStr | None, BeforeValidator(_none_if_empty)] = None
+    quiet: Annotated[QuietHours | None, OR_NONE] = None
+    command: Annotated[str | None, OR_NONE] = None
+    webhook: Annotated[WebAddress | None, OR_NONE] = None
+    webhook_secret: Annotated[SecretStr | None, OR_NONE] = None
     apprise: tuple[SecretStr, ...] = ()
 
 
@@ -166,14 +116,14 @@ class BackupSettings(_Group):
     keep: int = Field(default=5, ge=1, le=1000)
     after_stable: Seconds = 60
     every: SomeSeconds = 21600
-    key_file: Annotated[Annotated[Path, AfterValidator(_path)] | None, BeforeValidator(_none_if_empty)] = None
-    key: Annotated[SecretStr | None, BeforeValidator(_none_if_empty)] = None
+    key_file: Annotated[HomePath | None, OR_NONE] = None
+    key: Annotated[SecretStr | None, OR_NONE] = None
 
 
 class InboxSettings(_Group):
     """What is done with messages that arrive."""
 
-    backlog: Annotated[Literal["handle", "skip"] | Seconds, BeforeValidator(_backlog)] = "handle"
+    backlog: Backlog = "handle"
     most_waiting: int = Field(default=100_000, ge=100, le=10_000_000)
     keep: SomeSeconds = 604800
 
@@ -214,12 +164,15 @@ class Settings(BaseSettings):
         env_prefix=_PREFIX, env_nested_delimiter=_NESTING, env_file=_ENV_FILE, frozen=True, extra="ignore"
     )
 
-    account: Annotated[str, AfterValidator(_account)] = "default"
-    data_dir: Annotated[Path, AfterValidator(_path)] = Path()
+    account: Account = "default"
+    data_dir: HomePath = Path()
+    http: Annotated[ListenAddress | None, OR_NONE] = None
+    http_token: Annotated[AccessToken | None, OR_NONE] = None
+    http_url: Annotated[PublicAddress | None, OR_NONE] = None
     device_name: str = Field(default="Linda Bot", min_length=1, max_length=50)
     handlers: str | None = None
-    owners: tuple[Annotated[str, AfterValidator(_number)], ...] = ()
-    command_prefix: Annotated[str, AfterValidator(_prefix)] = "!"
+    owners: tuple[PhoneNumber, ...] = ()
+    command_prefix: CommandPrefix = "!"
     restore: RestoreSettings = RestoreSettings()
     reconnect: ReconnectSettings = ReconnectSettings()
     keep_alive: KeepAliveSettings = KeepAliveSettings()
@@ -241,6 +194,7 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
     Raises UsageError, one line that names the first wrong setting and what would be right.
     """
     settings = _read(overrides or {})
+    _check_http(settings)
     if not settings.data_dir.is_absolute():
         try:
             Path.cwd()
@@ -266,6 +220,19 @@ def _read(overrides: Mapping[str, object]) -> Settings:
     except OSError as error:
         message = f"{_ENV_FILE} cannot be read: {error.strerror}; make it readable or start in another directory"
         raise UsageError(message) from None
+
+
+def _check_http(settings: Settings) -> None:
+    """Refuse a web page that strangers could read."""
+    if settings.http_token is not None:
+        return
+    advice = "set LINDA_HTTP_TOKEN, for example to what `openssl rand -hex 32` prints"
+    if settings.http is not None and not settings.http.is_loopback:
+        message = f"LINDA_HTTP={settings.http} (--http) can be reached from other machines: {advice}"
+        raise UsageError(message)
+    if settings.http_url is not None:
+        message = f"LINDA_HTTP_URL says that others reach the web page: {advice}"
+        raise UsageError(message)
 
 
 def setting_names() -> list[str]:
