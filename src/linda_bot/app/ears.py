@@ -9,6 +9,7 @@ from linda_bot.app.chronicle import Chronicle
 from linda_bot.app.companions import heard
 from linda_bot.app.health import News, hear
 from linda_bot.app.life import Life
+from linda_bot.app.pairing import Pairing
 from linda_bot.connection.entries import enter
 from linda_bot.kernel.bus import EventBus, Subscription
 from linda_bot.kernel.events import Event
@@ -23,6 +24,7 @@ class Ears(NamedTuple):
 
     book: SessionBook
     chronicle: Chronicle
+    pairing: Pairing
     log_lines: Subscription[Event]
     alerts: Subscription[Event]
     health: News
@@ -39,10 +41,12 @@ async def listening(bus: EventBus, paths: SessionPaths, show: Callable[[Event], 
         await closing.enter_async_context(heard(bus, "session book", lambda event: enter(book, event)))
         chronicle = Chronicle()
         await closing.enter_async_context(heard(bus, "chronicle", chronicle.take, *Chronicle.KINDS))
+        pairing = Pairing()
+        await closing.enter_async_context(heard(bus, "pairing", pairing.take, *Pairing.KINDS))
         log_lines = closing.enter_context(bus.subscribe(Event, name="event log", depth=_INBOX_DEPTH))
         alerts = closing.enter_context(bus.subscribe(WANTED, name="alerts"))
         health = closing.enter_context(hear(bus))
         life = Life(bus, paths)
         closing.push(life.close)
         life.begin()
-        yield Ears(book, chronicle, log_lines, alerts, health, life)
+        yield Ears(book, chronicle, pairing, log_lines, alerts, health, life)

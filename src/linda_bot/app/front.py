@@ -11,17 +11,26 @@ from linda_bot.app.answers import Lasting, LoggedOut, Reconnected, Sent
 from linda_bot.app.chronicle import Chronicle
 from linda_bot.app.job import Job
 from linda_bot.app.messages import Messages
+from linda_bot.app.pairing import Pairing, Stage
 from linda_bot.app.reconnecting import reconnect
 from linda_bot.app.status import BotStatus, GuardStatus, HealthReport, MailCounts, masked, session_facts, time_of
-from linda_bot.connection.events import LinkStateChanged, LogoutAsked, SessionBackedUp, SessionQuarantined
+from linda_bot.connection.events import (
+    LinkStateChanged,
+    LogoutAsked,
+    PairingCodeIssued,
+    PairingCodeRefused,
+    SessionBackedUp,
+    SessionQuarantined,
+)
 from linda_bot.connection.guarding import GuardKeeper
 from linda_bot.connection.keeper import BackupKeeper
 from linda_bot.connection.lifecycle import LinkState
 from linda_bot.connection.link import Link
 from linda_bot.connection.unlinking import why_still_linked
 from linda_bot.kernel.bus import EventBus
-from linda_bot.kernel.errors import ExitCode, LindaError
+from linda_bot.kernel.errors import ExitCode, LindaError, UsageError
 from linda_bot.kernel.events import Event, utc_now
+from linda_bot.kernel.masking import printable
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.messaging.events import BotPaused, BotResumed
 from linda_bot.messaging.identities import jid_of
@@ -29,7 +38,10 @@ from linda_bot.messaging.scene import SendError
 from linda_bot.messaging.store import Draft
 from linda_bot.sessions.book import SessionBook
 from linda_bot.sessions.catalogue import all_backups
+from linda_bot.sessions.paths import DEFAULT_ACCOUNT
+from linda_bot.settings.values import phone_number
 from linda_bot.whatsapp.content import AnyContent
+from linda_bot.whatsapp.events import EngineExited
 from linda_bot.whatsapp.mailbox import Outbound
 from linda_bot.whatsapp.port import ClientError
 
@@ -38,6 +50,7 @@ _END_WITHIN_S = 10.0
 _LOOK_WITHIN_S = 2.0
 """How long the mailbox may keep a status waiting: its disk may be full or slow."""
 _LIVE_DEPTH = 500
+_PAIRING_CODE_WITHIN_S = 30.0
 _NOBODY_TO_SEND_AS = frozenset({LinkState.LINKING, LinkState.LOGGED_OUT})
 
 
@@ -67,6 +80,7 @@ class Front(NamedTuple):
     guard: GuardKeeper
     talk: Messages
     chronicle: Chronicle
+    pairing: Pairing
     hooks: Hooks = Hooks()
 
     async def status(self, *, show_numbers: bool = False) -> BotStatus:
@@ -97,6 +111,32 @@ class Front(NamedTuple):
     async def reconnect(self, because: str, *, within_s: float) -> Reconnected:
         """Have the link renewed or hastened, and say what came of it within so many seconds."""
         return await reconnect(self.link, self.bus, because, within_s=within_s)
+
+    async def pair_phone(self, number: str) -> None:
+        """Have a pairing code made for a phone; `pairing` shows it then.
+
+        Raises UsageError for a number that is none or not the account's, NotNowError, with WhatsApp's words if it has
+        refused.
+        """
+        wanted, account = phone_number(number), self.job.settings.account
+        if account not in (wanted, DEFAULT_ACCOUNT):
+            raise UsageError("this bot is for another number: type that of its account")
+        now = self.pairing.view()
+        if now.stage not in (Stage.ASKING, Stage.CODE):
+            raise NotNowError("no code can be made now: linking is not under way")
+        if now.pairing_code is not None and now.pairing_code.number == wanted:
+            return
+        if wait_s := self.pairing.ask():
+            raise NotNowError(f"a code was asked for a moment ago: try again in {wait_s:.0f} s")
+        with self.bus.subscribe((PairingCodeIssued, PairingCodeRefused, EngineExited), name="pairing code") as events:
+            self.link.pair_phone(wanted)
+            match await events.next_within(_PAIRING_CODE_WITHIN_S):
+                case PairingCodeIssued():
+                    return
+                case PairingCodeRefused(error=error):
+                    raise NotNowError(f"WhatsApp gave no pairing code ({printable(error)}); the QR code does it, too")
+                case _:
+                    raise NotNowError("WhatsApp gave no pairing code in time; the QR code does it, too")
 
     async def back_up(self) -> str:
         """Make a backup and return its name; raises NotNowError."""

@@ -88,5 +88,6 @@ def _front(parts: Parts, levels: "Levels") -> "Front":
         metrics=parts.health.metrics,
         set_log_level=lambda level: levels.set(level, "asked by the control API"),
     )
-    core, ears = parts.core, parts.ears
-    return Front(parts.job, parts.bus, core.link, ears.book, core.keeper, core.guard, parts.talk, ears.chronicle, hooks)
+    core, ears, talk = parts.core, parts.ears, parts.talk
+    past = (ears.chronicle, ears.pairing)
+    return Front(parts.job, parts.bus, core.link, ears.book, core.keeper, core.guard, talk, *past, hooks)

@@ -115,6 +115,13 @@ class Link:
         """Give a link that is up a new engine in good order; return whether there is one."""
         return not self._course.is_ending and self._attempt is not None and self._attempt.renew(because)
 
+    def pair_phone(self, number: str) -> None:
+        """Have a pairing code made for the phone with this number, in the rounds of linking from here on.
+
+        What comes of it is told: `PairingCodeIssued` or `PairingCodeRefused`.
+        """
+        self._roads.wish.want(number)
+
     async def log_out(self, *, within_s: float = 20) -> None:
         """Take the device off the account, because a person asked; the session is set aside then, and `run` ends.
 

@@ -4,6 +4,7 @@ import asyncio
 
 from linda_bot.connection.events import LinkingCompleted, LinkingStarted, PairingCodeIssued, PairingCodeRefused
 from linda_bot.connection.lifecycle import Finding
+from linda_bot.connection.pairing_wish import PairingWish
 from linda_bot.connection.policy import Ending
 from linda_bot.connection.reasons import judge_round_end
 from linda_bot.connection.road import Expect
@@ -25,17 +26,17 @@ class DeviceLinker:
     new_device = True
 
     def __init__(
-        self, bus: EventBus, *, round_number: int, rounds: int, first_code_s: float, pair_phone: str | None = None
+        self, bus: EventBus, *, round_number: int, rounds: int, first_code_s: float, wish: PairingWish
     ) -> None:
         """Take which of how many rounds this is, how long the first code and, after the scan, the login may take.
 
-        `pair_phone` is the number of a phone on which a pairing code will be typed.
+        `wish` tells on which phone a pairing code will be typed, if on any.
         """
         self._bus = bus
         self._round = round_number
         self._rounds = rounds
         self._first_code_s = first_code_s
-        self._pair_phone = pair_phone
+        self._wish = wish
         self._code_ends_at: float | None = None
         self._round_ends_at = 0.0
         self._code_is_there = asyncio.Event()
@@ -73,17 +74,16 @@ class DeviceLinker:
                 return None
 
     async def beside(self, client: WhatsAppClient) -> Ending:
-        """Ask for a pairing code where one is wanted, once a round; the QR codes stay good beside it."""
+        """Ask for a pairing code where one is wanted; the QR codes stay good beside it."""
         await self._code_is_there.wait()  # before that the library cannot be asked
-        if self._pair_phone is not None:
+        async for number in self._wish.numbers():
             try:
-                code = await client.pair_phone(self._pair_phone)
+                code = await client.pair_phone(number)
             except ClientError as error:
-                self._bus.publish(PairingCodeRefused(number=self._pair_phone, error=str(error)))
+                self._bus.publish(PairingCodeRefused(number=number, error=str(error)))
             else:
                 valid_s = max(self._round_ends_at - asyncio.get_running_loop().time(), 0.0)
-                self._bus.publish(PairingCodeIssued(number=self._pair_phone, code=code, valid_s=valid_s))
-        await asyncio.Event().wait()
+                self._bus.publish(PairingCodeIssued(number=number, code=code, valid_s=valid_s))
         raise AssertionError
 
     def arrived(self, number: str, _took_s: float) -> None:

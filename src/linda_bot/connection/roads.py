@@ -3,6 +3,7 @@
 from linda_bot.connection.course import Course
 from linda_bot.connection.lifecycle import Finding, LinkState
 from linda_bot.connection.linking import DeviceLinker
+from linda_bot.connection.pairing_wish import PairingWish
 from linda_bot.connection.plan import Plan
 from linda_bot.connection.policy import Tally
 from linda_bot.connection.restoring import RestoreHandler
@@ -21,6 +22,7 @@ class Roads:
         self._course = course
         self._is_linking = False
         self._told_round = -1
+        self.wish = PairingWish(plan.pair_phone)
 
     def choose(self, look: SessionLook, tally: Tally) -> Road:
         """Return the road from what was found, and move the link's course accordingly."""
@@ -56,7 +58,7 @@ class Roads:
             round_number=tally.qr_rounds + 1,
             rounds=self._plan.rules.qr_rounds,
             first_code_s=self._plan.patience.first_code,
-            pair_phone=self._plan.pair_phone,
+            wish=self.wish,
         )
         if not is_told:  # a retry of the same round says nothing new
             linker.announce(look.why)

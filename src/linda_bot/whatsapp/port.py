@@ -86,7 +86,8 @@ class WhatsAppClient(Protocol):
     async def pair_phone(self, number: str, *, within_s: float = 20) -> str:
         """Ask for a code that the account with this number can type instead of scanning; valid for this QR round.
 
-        Only while QR codes are issued, once a round. Raises ClientError with the server's or the library's words.
+        Only while QR codes are issued; the newest code counts. Raises ClientError with the server's or the library's
+        words.
         """
 
     async def logout(self, *, within_s: float = 20) -> None:

@@ -225,6 +225,35 @@ async def test_a_refused_pairing_code_leaves_the_qr_codes() -> None:
         await world.until(LinkState.CONNECTED, within_s=1)
 
 
+async def test_a_pairing_code_can_be_wished_for_while_codes_are_shown() -> None:
+    """By another number, too; later rounds ask for the one that was wished for last."""
+    world = LinkWorld(linked=False)
+    async with world.running():
+        client = await engine(world)
+        await asyncio.sleep(1)
+        assert world.whatsapp.pair_requests == []
+        client.show(2)
+        for number in (STRANGER, NUMBER):
+            world.link.pair_phone(number)
+            await asyncio.sleep(1)
+        assert world.whatsapp.pair_requests == [STRANGER, NUMBER]
+        assert [event.number for event in world.told(PairingCodeIssued)] == [STRANGER, NUMBER]  # type: ignore[attr-defined]
+        await asyncio.sleep(60)
+        await engine(world)
+        await asyncio.sleep(1)
+        assert world.whatsapp.pair_requests == [STRANGER, NUMBER, NUMBER]
+
+
+async def test_a_wish_before_the_first_code_waits_for_it() -> None:
+    """The library cannot be asked before."""
+    world = LinkWorld(linked=False)
+    async with world.running():
+        world.link.pair_phone(NUMBER)
+        await engine(world)
+        await asyncio.sleep(1)
+        assert world.whatsapp.pair_requests == [NUMBER]
+
+
 # Wrong accounts.
 
 
