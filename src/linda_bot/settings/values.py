@@ -17,8 +17,8 @@ def phone_number(value: str) -> str:
     """Return a phone number in international format, digits only; raises UsageError, which says what is right."""
     try:
         return _digits_of(value)
-    except ValueError as error:
-        raise UsageError(f"a phone number {error}") from None
+    except ValueError:
+        raise UsageError("type the number in international format, for example 971505760056") from None
 
 
 def _account(value: str) -> str:
