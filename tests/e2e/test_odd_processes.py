@@ -287,7 +287,7 @@ async def test_descriptors_that_run_out(sandbox: Sandbox, start_bot: StartBot, f
     daemon = psutil.Process(bot.pid)
     used = daemon.num_fds()
     before = resource.prlimit(bot.pid, resource.RLIMIT_NOFILE)
-    # The loop, its wake-up pair and the terminal fill these: pipes for the next engine find no room, whatever else is open now.
+    # The loop, its wake-up pair and the terminal fill these: pipes for the next engine find no room.
     resource.prlimit(bot.pid, resource.RLIMIT_NOFILE, (8, before[1]))
     (engine,) = [child for child in daemon.children() if "engine" in " ".join(child.cmdline())]
     engine.kill()
