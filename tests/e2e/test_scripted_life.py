@@ -80,7 +80,7 @@ class Life:
         line = socket.socket(socket.AF_UNIX)
         connect(line, self.paths)
         reader, writer = await asyncio.open_connection(sock=line)
-        writer.write(b"GET /v1/metrics HTTP/1.0\r\nHost: bot\r\n\r\n")
+        writer.write(b"GET /api/v1/metrics HTTP/1.0\r\nHost: localhost\r\n\r\n")
         text = (await reader.read()).decode().partition("\r\n\r\n")[2]
         writer.close()
         pairs = (line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))

@@ -9,7 +9,9 @@ from typing import cast
 from linda_bot.app.answers import Lasting, LoggedOut, Reconnected, Sent
 from linda_bot.app.front import Front, NotNowError
 from linda_bot.app.live_lines import LiveLines
+from linda_bot.app.pairing import Pairing
 from linda_bot.app.status import BotStatus, HealthReport, masked
+from linda_bot.connection.lifecycle import LinkState
 from linda_bot.kernel.bus import EventBus
 from linda_bot.kernel.events import Event
 from linda_bot.messaging.identities import jid_of
@@ -25,8 +27,11 @@ class FakeFront:
     def __init__(self, data_dir: Path) -> None:
         paths = SessionPaths(data_dir, "default")
         paths.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.job = SimpleNamespace(paths=paths)
+        self.job = SimpleNamespace(paths=paths, in_sandbox=False)
         self.bus = EventBus()
+        self.link = SimpleNamespace(state=LinkState.CONNECTED)
+        self.chronicle = SimpleNamespace(because="")
+        self.pairing = Pairing()
         self.sent: list[tuple[str, str]] = []
         self.level = "info"
         self.paused_since: str | None = None
@@ -36,6 +41,8 @@ class FakeFront:
         self.grade = "healthy"
         self.depth = 500
         """How many events wait for a viewer."""
+        self.listeners = 0
+        """How many are told the events."""
 
     @property
     def as_front(self) -> Front:
@@ -44,10 +51,11 @@ class FakeFront:
 
     async def status(self, *, show_numbers: bool = False) -> BotStatus:
         await self._begin()
-        known = {"account": "default", "live": True, "state": "connected", "since": None, "because": ""}
+        state, because = self.link.state.value, self.chronicle.because
+        known = {"account": "default", "live": True, "state": state, "since": None, "because": because}
         restores = {"restore_count": 1, "last_restore": None, "last_restore_ms": 2, "last_connected": None}
         facts = {**known, **restores, "linked_number": NUMBER, "backups": 0, "last_backup": None, "health": self.grade}
-        status = BotStatus(**facts)  # type: ignore[arg-type]
+        status = BotStatus(**facts)
         return status if show_numbers else masked(status)
 
     async def reconnect(self, because: str, *, within_s: float) -> Reconnected:
@@ -90,12 +98,18 @@ class FakeFront:
     async def events(self) -> AsyncGenerator[dict[str, object], None]:
         lines = LiveLines(self.job.paths.logs, "default")
         told = 0
-        with self.bus.subscribe(Event, name="live view", depth=self.depth) as events:
-            async for event in events:
-                if events.dropped > told:
-                    yield lines.dropped(events.dropped - told)
-                    told = events.dropped
-                yield lines.of(event)
+        self.listeners += 1
+        try:
+            with self.bus.subscribe(Event, name="live view", depth=self.depth) as events:
+                async for event in events:
+                    if self.failure is not None:
+                        raise self.failure
+                    if events.dropped > told:
+                        yield lines.dropped(events.dropped - told)
+                        told = events.dropped
+                    yield lines.of(event)
+        finally:
+            self.listeners -= 1
 
     async def _begin(self) -> None:
         if self.failure is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -50,6 +51,9 @@ _END_WITHIN_S = 10.0
 _LOOK_WITHIN_S = 2.0
 """How long the mailbox may keep a status waiting: its disk may be full or slow."""
 _LIVE_DEPTH = 500
+_GATHER_S = 0.1
+"""How long a live view lets events come together: while they happen the bot has better things to do."""
+
 _PAIRING_CODE_WITHIN_S = 30.0
 _NOBODY_TO_SEND_AS = frozenset({LinkState.LINKING, LinkState.LOGGED_OUT})
 
@@ -231,11 +235,13 @@ class Front(NamedTuple):
         lines = LiveLines(self.job.paths.logs, self.job.settings.account)
         told = 0
         with self.bus.subscribe(Event, name="live view", depth=_LIVE_DEPTH) as events:
-            async for event in events:
-                if events.dropped > told:
-                    yield lines.dropped(events.dropped - told)
-                    told = events.dropped
-                yield lines.of(event)
+            async for first in events:
+                for event in chain((first,), events.pending()):
+                    if events.dropped > told:
+                        yield lines.dropped(events.dropped - told)
+                        told = events.dropped
+                    yield lines.of(event)
+                await asyncio.sleep(_GATHER_S)
 
     async def _mail(self) -> MailCounts:
         handled, sent = self.talk.inbox.handled, self.talk.outbox.sent

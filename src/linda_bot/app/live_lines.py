@@ -9,7 +9,7 @@ from linda_bot.kernel.events import Event, utc_now
 
 
 class LiveLines:
-    """Makes lines for one viewer."""
+    """Makes lines, one for each event."""
 
     def __init__(self, logs: Path, account: str) -> None:
         """Take where the log is, whose pseudonyms these are, and the account."""
@@ -31,5 +31,10 @@ class LiveLines:
 
     def dropped(self, count: int) -> dict[str, object]:
         """Return the line that says how many events are missing here."""
-        head = {"timestamp": time_text(utc_now()), "level": "warning", "category": "health", "event": "events_dropped"}
-        return {**head, "account": self._account, "count": count}
+        return dropped_line(self._account, count)
+
+
+def dropped_line(account: str, count: int) -> dict[str, object]:
+    """Return the line that says how many events are missing; the account is one as lines have it."""
+    head = {"timestamp": time_text(utc_now()), "level": "warning", "category": "health", "event": "events_dropped"}
+    return {**head, "account": account, "count": count}

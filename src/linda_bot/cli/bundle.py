@@ -10,7 +10,8 @@ from pathlib import Path
 
 from linda_bot.cli.bundle_parts import Material, members, secrets_of
 from linda_bot.cli.bundle_redaction import BundleRedactor
-from linda_bot.cli.output import print_json, print_table, say, size_text
+from linda_bot.cli.output import print_json, print_table, say
+from linda_bot.kernel.amounts import size_text
 from linda_bot.kernel.errors import ExitCode, UsageError, reason_of
 from linda_bot.sessions.paths import SessionPaths
 from linda_bot.settings import load_settings

@@ -29,11 +29,14 @@ from linda_bot.connection.events import (
 from linda_bot.connection.lifecycle import LinkState
 from linda_bot.kernel.events import Event
 from linda_bot.kernel.masking import mask_number, printable
+from linda_bot.web.events import LinkOffered
 from linda_bot.whatsapp.events import EngineExited, PairSucceeded, QrIssued, QrRoundEnded
 
 _SHOWN_BACKUPS = 5
 _SMALL_TALK = ("Press Ctrl+C to exit", "Login event:")
 """What the client library prints when all is well; it explains no end."""
+_THIS_MACHINE = ("://127.", "://[::1]", "://localhost")
+"""How an address begins that other machines cannot reach."""
 
 
 class Console:
@@ -102,6 +105,8 @@ class Console:
                 self._pairing_code(event)
             case PairingCodeRefused():
                 self._refused(event)
+            case LinkOffered():
+                self._offer(event)
             case PairSucceeded():
                 self.say(f"  The phone linked this device ({self._number(event.number)}); logging in ...")
             case LinkingCompleted():
@@ -158,6 +163,12 @@ class Console:
         self.say("  Link with phone number instead, and type this code:")
         self.say(f"\n      {event.code}\n", BOLD)
         self.say(f"  Valid for {event.valid_s:.0f} s. Waiting for the phone; Ctrl+C stops.")
+
+    def _offer(self, event: LinkOffered) -> None:
+        is_near = any(sign in event.url for sign in _THIS_MACHINE)
+        where = "on this machine" if is_near else "also on another machine"
+        self.say(f"  Or in a browser, {where} (once, within {event.valid_s / 60:.0f} min):")
+        self.say(f"  {event.url}")
 
     def _refused(self, event: PairingCodeRefused) -> None:
         self.say(f"WhatsApp gave no pairing code ({printable(event.error)}); the QR code does it, too.", YELLOW)

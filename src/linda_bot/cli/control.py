@@ -41,7 +41,7 @@ def send(options: argparse.Namespace) -> int:
     content = contents.text(_read_input() if options.text == "-" else options.text)
     bot = bot_of(paths_for(options))
     body = {"to": jid, "text": content.text, "within_s": wait_s}
-    done = bot.ask("POST", "/v1/send", Sent, body, within_s=wait_s + SLACK_S)
+    done = bot.ask("POST", "/api/v1/send", Sent, body, within_s=wait_s + SLACK_S)
     to = jid if options.show_numbers else mask_line(jid)
     if options.json:
         print_json({"to": to, **msgspec.structs.asdict(done)}, show_numbers=True)  # ids look like numbers
@@ -97,7 +97,7 @@ def logout(options: argparse.Namespace) -> int:
         if running is None:
             place = _log_out_without_bot(options)
         else:
-            place = running.ask("POST", "/v1/logout", LoggedOut, {}, within_s=_LOGOUT_WITHIN_S).set_aside
+            place = running.ask("POST", "/api/v1/logout", LoggedOut, {}, within_s=_LOGOUT_WITHIN_S).set_aside
     except BotRefusedError as error:
         raise BotRefusedError(f"{error}; {_BY_HAND}") from None
     if options.json:
@@ -115,7 +115,7 @@ def _pausing(options: argparse.Namespace, verb: str) -> Lasting:
     """Ask the bot; where none runs, leave word for its next start."""
     paths = paths_for(options)
     if holder_of(paths) is not None:
-        done = bot_of(paths).ask("POST", f"/v1/{verb}", Lasting, {}, within_s=_PAUSE_WITHIN_S)
+        done = bot_of(paths).ask("POST", f"/api/v1/{verb}", Lasting, {}, within_s=_PAUSE_WITHIN_S)
     else:
         done = asyncio.run(_leave_word(paths, begin=verb == "pause"))
         say("No bot runs; this is for its next start.")

@@ -63,7 +63,7 @@ class RunningBot:
         Raises UsageError for a wrong request, BotRefusedError, BotHangsError, NoBotError.
         """
         if within_s > _SIGN_WITHIN_S:
-            self._exchange("HEAD", "/v1/health", None, within_s=_SIGN_WITHIN_S)
+            self._exchange("HEAD", "/api/v1/health", None, within_s=_SIGN_WITHIN_S)
         status, content = self._exchange(method, path, body, within_s=within_s)
         if status != http.client.OK:
             raise _error(status, content)

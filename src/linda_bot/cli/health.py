@@ -11,10 +11,10 @@ import msgspec
 from linda_bot.cli.health_record import load_record
 from linda_bot.cli.output import print_json, print_table, say
 from linda_bot.cli.paper import make_console
-from linda_bot.cli.strip_chart import percent
 from linda_bot.health.grades import Grade
 from linda_bot.health.rules import advice_for
 from linda_bot.health.samples import Sample, Why
+from linda_bot.kernel.amounts import percent
 from linda_bot.kernel.errors import ExitCode, UsageError
 from linda_bot.kernel.masking import printable
 from linda_bot.kernel.spans import span

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 
-from linda_bot.cli.log_lines import LinePrinter, veil_over, veiled
+from linda_bot.cli.log_lines import LinePrinter
 from linda_bot.cli.moments import moment_of
 from linda_bot.cli.output import say
 from linda_bot.cli.places import paths_for
@@ -16,6 +16,7 @@ from linda_bot.eventlog.following import follow
 from linda_bot.eventlog.pseudonyms import key_of
 from linda_bot.eventlog.reading import CATEGORIES, LEVELS, Record, Wanted, parts_of, read_log, whole_lines
 from linda_bot.eventlog.redaction import Redactor
+from linda_bot.eventlog.veil import veil_over, veiled
 from linda_bot.kernel.errors import ExitCode, LindaError, UsageError
 from linda_bot.kernel.masking import printable
 from linda_bot.sessions.device_status import timestamp

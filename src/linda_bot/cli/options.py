@@ -41,6 +41,9 @@ def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
     parser.add_argument("--no-qr", action="store_true", help="never show a QR code: exit when linking is needed")
     parser.add_argument("--pair-phone", metavar="NUMBER", help="link by a code that is typed on the phone NUMBER")
     parser.add_argument("--qr-file", metavar="FILE.PNG", help="also keep a picture of the valid QR code in this file")
+    parser.add_argument(
+        "--http", metavar="ADDRESS", help="serve a web page to link on and look at, e.g. 127.0.0.1:8080"
+    )
     parser.add_argument("--handlers", metavar="BOT.PY", help="a Python file or module with your `router`")
     parser.add_argument("--reload", action="store_true", help="load the handlers anew when their files change")
     parser.add_argument("--sandbox", type=Path, metavar="DIR", help="talk to the sandbox that runs in DIR")
@@ -99,6 +102,7 @@ def _add_session_commands(commands: "argparse._SubParsersAction[_Parser]") -> No
     send.add_argument("--wait", type=float, default=30, metavar="S", help="how long to wait for WhatsApp (default: 30)")
     add("pause", "control.pause", "have the bot handle and send nothing until `resume`; the link stays")
     add("resume", "control.resume", "end a pause")
+    add("link", "link.link", "print a link to the web page on which a phone links the running bot; it works once")
     logout = add("logout", "control.logout", "unlink the bot from its phone, and set the session aside")
     logout.add_argument("--yes", action="store_true", help="do not ask")
     logout.add_argument(

@@ -44,14 +44,6 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, show_num
     console.print(table)
 
 
-def size_text(size: int) -> str:
-    """Return a number of bytes as people read it."""
-    for unit, factor in (("GB", 1024**3), ("MB", 1024**2), ("kB", 1024)):
-        if size >= factor:
-            return f"{size / factor:.1f} {unit}"
-    return f"{size} bytes"
-
-
 def asked(question: str, *, yes: bool) -> bool:
     """Return whether the person agrees; `yes` says so beforehand. Raises UsageError where nobody can be asked."""
     from linda_bot.kernel.errors import UsageError

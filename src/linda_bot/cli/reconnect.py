@@ -22,7 +22,7 @@ def reconnect(options: argparse.Namespace) -> int:
     bot = bot_of(paths_for(options))
     asked_at = time.monotonic()
     say(f"Asked the bot (pid {bot.pid}) to reconnect ...")
-    answer = bot.ask("POST", "/v1/reconnect", Reconnected, {"within_s": wait_s}, within_s=wait_s + SLACK_S)
+    answer = bot.ask("POST", "/api/v1/reconnect", Reconnected, {"within_s": wait_s}, within_s=wait_s + SLACK_S)
     if options.json:
         facts = {"pid": bot.pid, "connected": answer.connected, "states": answer.states}
         print_json(facts, show_numbers=options.show_numbers)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import TYPE_CHECKING, TextIO, cast
 
 from linda_bot.app.bot import run_bot
@@ -20,10 +21,13 @@ from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.events import Event
 from linda_bot.sessions.paths import DEFAULT_ACCOUNT
 from linda_bot.settings import Settings, load_settings
+from linda_bot.web.events import LinkOffered
 from linda_bot.whatsapp.events import EngineExited, QrIssued, QrRoundEnded
 from linda_bot.whatsapp.spawn import end_if_ours
 
 if TYPE_CHECKING:
+    import socket
+
     from linda_bot.app.front import Front
 
 _RESIZED_AFTER_S = 0.1
@@ -57,6 +61,8 @@ async def _run(options: argparse.Namespace, ahead: EngineChoice, stream: TextIO)
     if options.reload and not settings.handlers:
         raise UsageError("--reload needs handlers to load: add --handlers my_bot.py")
     picture = QrFile(settings.link.qr_file) if settings.link.qr_file else None
+    listener = _listener(settings)
+    doors = partial(_doors, listener=listener)
     console = Console(
         stream,
         started_s_ago=time.monotonic() - options.started_at,
@@ -79,19 +85,31 @@ async def _run(options: argparse.Namespace, ahead: EngineChoice, stream: TextIO)
         console.greet(settings.account, settings.data_dir, in_sandbox=job.in_sandbox)
     if stream.isatty():
         _follow_size(console)
-    if picture is None:
-        return await run_bot(job, show, stream, _doors)
     try:
-        return await run_bot(job, lambda event: _show_and_draw(event, show, picture, console), stream, _doors)
+        if picture is None:
+            return await run_bot(job, show, stream, doors)
+        return await run_bot(job, lambda event: _show_and_draw(event, show, picture, console), stream, doors)
     finally:
-        picture.remove()
+        if picture is not None:
+            picture.remove()
+        if listener is not None:
+            listener.close()
 
 
-def _doors(front: "Front") -> AbstractAsyncContextManager[None]:
-    """Open the control socket; imported when the link has begun."""
-    from linda_bot.web.unix_socket import control_socket
+def _listener(settings: Settings) -> "socket.socket | None":
+    """Return the socket of the web page, where one is wanted; raises UsageError."""
+    if settings.http is None:
+        return None
+    from linda_bot.web.tcp import bind
 
-    return control_socket(front)
+    return bind(settings.http)
+
+
+def _doors(front: "Front", *, listener: "socket.socket | None") -> AbstractAsyncContextManager[None]:
+    """Open the control socket, and the web page where there is one; imported when the link has begun."""
+    from linda_bot.web.doors import doors
+
+    return doors(front, listener)
 
 
 def _follow_size(console: Console) -> None:
@@ -112,7 +130,7 @@ def _codes_only(console: Console) -> Callable[[Event], None]:
     """Show what must be scanned or typed; the log lines on stderr tell the rest."""
 
     def show(event: Event) -> None:
-        if isinstance(event, QrIssued | PairingCodeIssued | PairingCodeRefused):
+        if isinstance(event, QrIssued | PairingCodeIssued | PairingCodeRefused | LinkOffered):
             console.show(event)
 
     return show
@@ -140,6 +158,7 @@ def _overrides(options: argparse.Namespace) -> dict[str, object]:
         "data_dir": _data_dir(options),
         "account": options.account,
         "handlers": options.handlers,
+        "http": options.http,
         "link": {name: value for name, value in link.items() if value is not None} or None,
     }
 

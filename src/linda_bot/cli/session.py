@@ -9,8 +9,9 @@ import msgspec
 
 from linda_bot.app.answers import BackupMade
 from linda_bot.cli.control_client import BotHangsError, BotRefusedError, NoBotError, bot_of
-from linda_bot.cli.output import asked, print_facts, print_json, print_table, say, size_text
+from linda_bot.cli.output import asked, print_facts, print_json, print_table, say
 from linda_bot.cli.story_line import span
+from linda_bot.kernel.amounts import size_text
 from linda_bot.kernel.errors import ExitCode
 from linda_bot.messaging.review import NO_MAIL, reviewing
 from linda_bot.messaging.store import Counts
@@ -98,7 +99,7 @@ def _make_backup(manager: SessionManager) -> Backup:
     """Have the running bot make a backup, so that it counts for its schedule; else make it here."""
     try:
         bot = bot_of(manager.paths)
-        name = bot.ask("POST", "/v1/backup", BackupMade, {}, within_s=_BACKUP_WITHIN_S).backup
+        name = bot.ask("POST", "/api/v1/backup", BackupMade, {}, within_s=_BACKUP_WITHIN_S).backup
     except (NoBotError, BotHangsError):  # also beside a bot that cannot be asked
         return manager.backup_session()
     except BotRefusedError as error:

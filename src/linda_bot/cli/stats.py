@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from linda_bot.cli.health_record import load_record
 from linda_bot.cli.output import print_facts, print_json, say
 from linda_bot.cli.paper import can_print, make_console
-from linda_bot.cli.strip_chart import BLOCKS, HALF_HOURS_FROM, Piece, chart_lines, percent
+from linda_bot.cli.strip_chart import BLOCKS, HALF_HOURS_FROM, Piece, chart_lines
 from linda_bot.health.samples import Sample
 from linda_bot.health.states import OUTAGE_S
 from linda_bot.health.stats import Span, Statistics, chart, days_back, statistics
+from linda_bot.kernel.amounts import percent
 from linda_bot.kernel.errors import ExitCode, UsageError
 from linda_bot.kernel.spans import span
 from linda_bot.sessions.lock import holder_of

@@ -7,11 +7,11 @@ import msgspec
 
 from linda_bot.app.status import BotStatus
 from linda_bot.app.status_files import status_from_files
+from linda_bot.app.status_words import COLOURS, facts_of, headline, next_step
 from linda_bot.cli.control_client import NoBotError, RunningBot, bot_of
 from linda_bot.cli.output import print_facts, print_json, say
 from linda_bot.cli.places import paths_for
 from linda_bot.cli.screen import Screen
-from linda_bot.cli.status_page import COLOURS, facts_of, headline, next_step
 from linda_bot.cli.story_line import BOLD, DIM, GREEN, RED, RESET, YELLOW
 from linda_bot.connection.lifecycle import LinkState
 from linda_bot.kernel.errors import ExitCode, LindaError
@@ -46,7 +46,7 @@ def look(paths: SessionPaths) -> tuple[BotStatus, str]:
     try:
         if holder_of(paths) is not None:
             bot = bot_of(paths)
-            found = bot.ask("GET", "/v1/status?show_numbers=true", BotStatus, within_s=_WITHIN_S)
+            found = bot.ask("GET", "/api/v1/status?show_numbers=true", BotStatus, within_s=_WITHIN_S)
             return found, ""
         trouble = ""
     except PermissionError:

@@ -26,6 +26,7 @@ from linda_bot.health.events import HealthRecordFailed, HealthRecordRecovered
 from linda_bot.kernel.alerts import AlertCleared, AlertRaised, AlertReminded
 from linda_bot.kernel.events import Event
 from linda_bot.kernel.masking import printable
+from linda_bot.web.events import PageOpened
 from linda_bot.whatsapp.events import QrRoundEnded
 
 
@@ -102,6 +103,8 @@ def line_of(event: Event) -> Line | None:  # noqa: C901, PLR0911, PLR0912 (one c
             return Line(f"What was wrong with the bot's health is over after {span(event.after_s)}.", GREEN)
         case AlertCleared():
             return Line(f"All is well again after {span(event.after_s)}.", GREEN)
+        case PageOpened():
+            return Line(f"Web page: {event.address}")
         case _:
             return message_line(event)
 

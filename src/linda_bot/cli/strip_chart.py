@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from linda_bot.app.status_words import CELLS
 from linda_bot.health.stats import Cell, Day
+from linda_bot.kernel.amounts import percent
 
 HALF_HOURS_FROM = 72
 """How many columns a chart of half hours needs; below, it is one of hours."""
@@ -20,13 +22,6 @@ _LOOKS = {
 BLOCKS = "".join(block for block, _, _ in _LOOKS.values())
 """What must be printable for a chart with blocks."""
 
-_MEANINGS = {
-    Cell.UP: "up",
-    Cell.PARTLY: "up for a part of it",
-    Cell.DOWN: "down",
-    Cell.OFF: "the bot did not run",
-}
-
 
 class Piece(NamedTuple):
     """A text in one colour."""
@@ -42,21 +37,11 @@ def chart_lines(days: Sequence[Day], *, blocks: bool) -> list[list[Piece]]:
     lines = [[Piece(" " * _LABEL), Piece(hours.rstrip(), "dim")]]
     lines += [_row(day, blocks=blocks) for day in days]
     legend = [Piece(" " * _LABEL)]
-    for cell, meaning in _MEANINGS.items():
+    for cell, meaning in CELLS.items():
         block, plain, style = _LOOKS[cell]
         legend += [Piece(block if blocks else plain, style), Piece(f" {meaning}   ")]
     legend[-1] = Piece(legend[-1].text.rstrip())
     return [*lines, [], legend]
-
-
-def percent(share: float | None) -> str:
-    """Return a share as people read it; what is not quite all is never shown as all."""
-    if share is None:
-        return "-"
-    if share >= 1:
-        return "100 %"
-    rounded = min(round(share * 100, 1 if share < 0.99 else 2), 99.99)  # noqa: PLR2004 (two more nines are worth it)
-    return f"{rounded:g} %"
 
 
 def cells_of(day: Day, *, blocks: bool) -> list[Piece]:

@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from linda_bot.cli.health_record import UnreadableRecordError, load_record
-from linda_bot.cli.log_lines import veil_over
 from linda_bot.cli.paper import can_print, make_console
 from linda_bot.cli.places import paths_for
 from linda_bot.cli.status import look
@@ -21,6 +20,7 @@ from linda_bot.cli.strip_chart import BLOCKS
 from linda_bot.cli.watch_page import Paper, View, page
 from linda_bot.eventlog.following import follow
 from linda_bot.eventlog.reading import Record, Wanted, parts_of, read_log, whole_lines
+from linda_bot.eventlog.veil import veil_over
 from linda_bot.health.stats import Day, last_day
 from linda_bot.kernel.errors import ExitCode, UsageError
 from linda_bot.sessions.paths import SessionPaths

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from linda_bot.app.status_words import COLOURS, facts_of, headline, next_step
 from linda_bot.cli.log_lines import fact_texts
-from linda_bot.cli.status_page import COLOURS, facts_of, headline, next_step
 from linda_bot.cli.strip_chart import Piece, cells_of
 from linda_bot.connection.lifecycle import LinkState
 from linda_bot.eventlog.reading import Record

@@ -1,85 +1,99 @@
 """What happens, as a stream that lasts for as long as somebody reads it: JSON lines, or server-sent events."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from http import HTTPStatus
+import logging
+from contextlib import aclosing
 
 import msgspec
 from aiohttp import web
 
 from linda_bot.app.front import Front
+from linda_bot.app.live_lines import dropped_line
 from linda_bot.kernel.tasks import spawn_task
-from linda_bot.web.problems import problem
+from linda_bot.web.broadcast import Broadcast
+from linda_bot.web.operations import LINES, SSE
 
-_VIEWERS_AT_MOST = 8
-_SIGN_EVERY_S = 15.0
-"""A line without a word: so a viewer who is gone is noticed, and one who is there sees that the bot is."""
+READERS_AT_MOST = 256
+"""Of either kind."""
 
-_WRITTEN_WITHIN_S = 30.0
-_SSE, _LINES = "text/event-stream", "application/x-ndjson"
+_AT_ONCE = 20
+"""So many lines are made before the event loop goes on with something else."""
+
+_log = logging.getLogger("linda_bot.web")
 
 
 class Live:
-    """The streams that there are; none of them holds anything up."""
+    """The streams of events that there are: each line is made once for all of them, and none while nobody reads."""
 
     def __init__(self, front: Front) -> None:
         self._front = front
-        self._closing = asyncio.Event()
-        self._viewers = 0
+        self._sse = Broadcast(readers_at_most=READERS_AT_MOST)
+        self._lines = Broadcast(readers_at_most=READERS_AT_MOST)
+        self._open = 0
+        self._telling: asyncio.Task[None] | None = None
+        self._account = ""
 
-    async def close(self, _application: web.Application) -> None:
+    async def close(self, application: web.Application | None = None) -> None:
         """End all streams."""
-        self._closing.set()
+        await self._sse.close(application)
+        await self._lines.close(application)
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """Tell what happens from now on, until the viewer goes or the bot ends; see `Front.events`."""
-        if self._viewers >= _VIEWERS_AT_MOST:
-            detail = f"{_VIEWERS_AT_MOST} views are open already; close one"
-            return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, kind="too-many-views", title="Too many views")
-        as_sse = _SSE in request.headers.get("Accept", "")
-        response = web.StreamResponse(headers={"Content-Type": _SSE if as_sse else _LINES, "Cache-Control": "no-store"})
-        self._viewers += 1
+        """Tell what happens from now on, until the reader goes or the bot ends; see `Front.events`."""
+        as_sse = SSE in request.headers.get("Accept", "")
+        head = {
+            "Content-Type": SSE if as_sse else LINES,
+            "Cache-Control": "no-store",
+            "X-Accel-Buffering": "no",  # nginx would wait for more
+        }
+        self._open += 1
+        if self._telling is None:
+            self._telling = spawn_task(self._tell(), name="live events")
+        sign = b":\n\n" if as_sse else b"\n"
         try:
-            await self._tell(request, response, as_sse=as_sse)
-        except (ConnectionError, TimeoutError):
-            if request.transport is not None:
-                request.transport.abort()
+            # Whoever has the first sign misses nothing from then on: the task begins before anybody can answer to it.
+            if as_sse:
+                return await self._sse.stream(request, headers=head, first=sign, sign=sign, lost=self._sse_dropped)
+            return await self._lines.stream(request, headers=head, first=sign, sign=sign, lost=self._line_dropped)
         finally:
-            self._viewers -= 1
-        return response
+            self._open -= 1
+            await self._rest_if_alone()
 
-    async def _tell(self, request: web.Request, response: web.StreamResponse, *, as_sse: bool) -> None:
-        events = self._front.events()
-        coming = spawn_task(_next(events), name="live view")
-        ending = spawn_task(self._closing.wait(), name="end of live view")
-        data = _sign(as_sse=as_sse)  # at once: from here on nothing is missed
+    async def _tell(self) -> None:
+        number = 0
         try:
-            await response.prepare(request)
-            while not ending.done():
-                async with asyncio.timeout(_WRITTEN_WITHIN_S):
-                    await response.write(data)
-                await asyncio.wait({coming, ending}, timeout=_SIGN_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
-                if coming.done():
-                    data = _framed(coming.result(), as_sse=as_sse)
-                    coming = spawn_task(_next(events), name="live view")
-                else:
-                    data = _sign(as_sse=as_sse)
-            await response.write_eof()
-        finally:
-            for task in (coming, ending):
-                task.cancel()
-            await asyncio.wait({coming, ending})
-            await events.aclose()
+            async with aclosing(self._front.events()) as events:
+                async for line in events:
+                    self._account = str(line.get("account", ""))
+                    said = msgspec.json.encode(line)
+                    if self._sse.readers:
+                        self._sse.tell(_as_sse(said))
+                    if self._lines.readers:
+                        self._lines.tell(_as_line(said))
+                    number += 1
+                    if number % _AT_ONCE == 0:
+                        await asyncio.sleep(0)
+        except Exception:  # noqa: BLE001 (a bug of ours: the readers may come again)
+            _log.exception("the live events end")
+            await self.close()
+
+    async def _rest_if_alone(self) -> None:
+        if self._open or self._telling is None:
+            return
+        telling, self._telling = self._telling, None
+        telling.cancel()
+        await asyncio.wait({telling})
+
+    def _sse_dropped(self, count: int) -> bytes:
+        return _as_sse(msgspec.json.encode(dropped_line(self._account, count)))
+
+    def _line_dropped(self, count: int) -> bytes:
+        return _as_line(msgspec.json.encode(dropped_line(self._account, count)))
 
 
-async def _next(events: AsyncIterator[dict[str, object]]) -> dict[str, object]:
-    return await anext(events)
+def _as_sse(said: bytes) -> bytes:
+    return b"data: " + said + b"\n\n"
 
 
-def _sign(*, as_sse: bool) -> bytes:
-    return b":\n\n" if as_sse else b"\n"
-
-
-def _framed(line: dict[str, object], *, as_sse: bool) -> bytes:
-    said = msgspec.json.encode(line)
-    return b"data: " + said + b"\n\n" if as_sse else said + b"\n"
+def _as_line(said: bytes) -> bytes:
+    return said + b"\n"

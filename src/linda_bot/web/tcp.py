@@ -7,6 +7,13 @@ from linda_bot.kernel.errors import UsageError, reason_of
 from linda_bot.settings.values import HttpAddress
 
 _BACKLOG = 128
+_EVERYWHERE = {
+    "0.0.0.0": (socket.AF_INET, "192.0.2.1", "127.0.0.1"),  # noqa: S104 (what to make of it)
+    "::": (socket.AF_INET6, "2001:db8::1", "::1"),
+}
+"""For a socket that listens on all addresses: one that nobody has (RFC 5737, RFC 3849), a route to which is one to the
+rest of the world, and this machine's own for when there is none.
+"""
 
 
 def bind(address: HttpAddress) -> socket.socket:
@@ -33,10 +40,18 @@ def bind(address: HttpAddress) -> socket.socket:
     return listener
 
 
-def bound(listener: socket.socket) -> HttpAddress:
-    """Return where a socket listens."""
-    host, port = listener.getsockname()[:2]
-    return HttpAddress(host, port)
+def reachable(listener: socket.socket) -> HttpAddress:
+    """Return an address that leads to where a socket listens: it may be on all of them."""
+    address = HttpAddress(*listener.getsockname()[:2])
+    if address.host not in _EVERYWHERE:
+        return address
+    family, far, near = _EVERYWHERE[address.host]
+    with socket.socket(family, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect((far, 9))  # sends nothing, but has the system choose the address it would send from
+            return address._replace(host=asking.getsockname()[0])
+        except OSError:
+            return address._replace(host=near)
 
 
 def _wrong(address: HttpAddress, why: str) -> UsageError:

@@ -5,25 +5,24 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
 
 from linda_bot.kernel.errors import reason_of
 from linda_bot.kernel.tasks import spawn_task
+from linda_bot.sessions.paths import SessionPaths
 from linda_bot.web.place import listen, remove
 
-if TYPE_CHECKING:
-    from linda_bot.app.front import Front
+Serve = Callable[[socket.socket], Awaitable[None]]
+"""Answers on a listening socket until cancelled."""
 
 _log = logging.getLogger("linda_bot.web")
 
 
 @asynccontextmanager
-async def control_socket(front: "Front") -> AsyncIterator[None]:
-    """Answer on the session's control socket until the end of the block.
+async def control_socket(paths: SessionPaths, serve: Serve) -> AsyncIterator[None]:
+    """Have the session's control socket served until the end of the block, from the first one who comes.
 
     Where none can be made that is said once, and the bot lives on without.
     """
-    paths = front.job.paths
     try:
         listener = listen(paths)
     except OSError as error:
@@ -31,7 +30,7 @@ async def control_socket(front: "Front") -> AsyncIterator[None]:
         _log.warning("there is no control socket, so no command reaches this bot (%s: %s)", paths.control, reason)
         yield
         return
-    serving = spawn_task(_serve(front, listener), name="control socket")
+    serving = spawn_task(_serve(listener, serve), name="control socket")
     try:
         yield
     finally:
@@ -43,22 +42,13 @@ async def control_socket(front: "Front") -> AsyncIterator[None]:
         listener.close()
 
 
-async def _serve(front: "Front", listener: socket.socket) -> None:
-    """Wait for the first one who comes, then load the server, and have it answer until cancelled."""
+async def _serve(listener: socket.socket, serve: Serve) -> None:
     try:
         await _until_somebody_comes(listener)
-        # On a thread: it takes some 200 ms, and the bot has other things to do.
-        serve = await asyncio.to_thread(_load)
-        await serve(front, listener)
+        await serve(listener)
     except Exception:  # noqa: BLE001 (the bot lives on without)
         _log.exception("the control socket is closed: its server failed")
         listener.close()  # else whoever comes would wait for ever
-
-
-def _load() -> "Callable[[Front, socket.socket], Awaitable[None]]":
-    from linda_bot.web.site import serve
-
-    return serve
 
 
 async def _until_somebody_comes(listener: socket.socket) -> None:

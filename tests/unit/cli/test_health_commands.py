@@ -15,11 +15,12 @@ import pytest
 
 from linda_bot.cli.ahead import EngineChoice
 from linda_bot.cli.main import run_command
-from linda_bot.cli.strip_chart import chart_lines, percent
+from linda_bot.cli.strip_chart import chart_lines
 from linda_bot.health.grades import Grade
 from linda_bot.health.history import HealthHistory
 from linda_bot.health.samples import Readings, Reason, Sample, Why
 from linda_bot.health.stats import chart, days_back
+from linda_bot.kernel.amounts import percent
 from linda_bot.kernel.errors import ExitCode
 from linda_bot.sessions.paths import SessionPaths
 from tests.support.health_samples import MORNING, sample, series

@@ -6,8 +6,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from linda_bot.web.doors import doors
 from linda_bot.web.place import socket_of
-from linda_bot.web.unix_socket import control_socket
 from tests.support.fake_front import FakeFront
 from tests.support.quick_disk import quick_directory
 
@@ -28,7 +28,7 @@ def front(home: Path) -> FakeFront:
 @pytest.fixture
 async def place(front: FakeFront) -> AsyncIterator[Path]:
     """Its control socket."""
-    async with control_socket(front.as_front):
+    async with doors(front.as_front):
         found = socket_of(front.job.paths)
         assert found is not None
         yield found
@@ -38,5 +38,5 @@ async def place(front: FakeFront) -> AsyncIterator[Path]:
 async def asker(place: Path) -> AsyncIterator[aiohttp.ClientSession]:
     """Somebody who asks on it."""
     connector = aiohttp.UnixConnector(str(place))
-    async with aiohttp.ClientSession("http://bot", connector=connector) as session:
+    async with aiohttp.ClientSession("http://localhost", connector=connector) as session:
         yield session

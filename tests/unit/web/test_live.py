@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 
 from linda_bot.connection.events import AttemptFailed, LinkStateChanged
-from linda_bot.web import live
-from linda_bot.web.unix_socket import control_socket
+from linda_bot.web import broadcast, readers
+from linda_bot.web.doors import doors
 from linda_bot.whatsapp.events import IncomingMessage, MessageReceived, QrIssued
 from tests.support.fake_front import NUMBER, FakeFront
 from tests.support.fake_scene import incoming
@@ -31,7 +31,7 @@ async def lines(response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any
 
 async def opened(asker: aiohttp.ClientSession, **headers: str) -> aiohttp.ClientResponse:
     """Open a stream; from here on nothing is missed."""
-    response = await asker.get("/v1/events", headers=headers)
+    response = await asker.get("/api/v1/events", headers=headers)
     assert response.status == 200
     assert (await response.content.readline()).strip() in (b"", b":")
     return response
@@ -62,13 +62,49 @@ def received(text: str) -> MessageReceived:
     return MessageReceived(message=message, conversation=message.chat)
 
 
-async def test_a_viewer_who_does_not_read_holds_nothing_up(front: FakeFront, asker: aiohttp.ClientSession) -> None:
-    """He misses the oldest, and is told how many; another one misses nothing."""
+async def test_a_line_is_made_once_for_all(front: FakeFront, asker: aiohttp.ClientSession) -> None:
+    """However many read; and there is one subscription to the bus, while there is anybody."""
+    assert front.listeners == 0
+    readers = [await opened(asker) for _ in range(5)] + [await opened(asker, Accept="text/event-stream")]
+    assert front.listeners == 1
+    front.bus.publish(change())
+    told = [await anext(lines(reader)) for reader in readers]
+    assert all(line == told[0] for line in told)
+    for reader in readers:
+        reader.close()
+    front.bus.publish(change())  # so it is noticed at once that they are gone
+    async with asyncio.timeout(5):
+        while front.listeners:
+            await asyncio.sleep(0.01)
+    again = await opened(asker)
+    front.bus.publish(change("again"))
+    assert (await anext(lines(again)))["because"] == "again"
+    again.close()
+
+
+async def test_what_the_bot_itself_has_missed_is_told(front: FakeFront, asker: aiohttp.ClientSession) -> None:
+    """More came at once than waits for anybody: the oldest are missing, and how many that are is said."""
     front.depth = 20
-    slow, quick = await opened(asker), await opened(asker)
+    reader = await opened(asker)
+    for number in range(100):
+        front.bus.publish(AttemptFailed(finding=str(number), because=""))
+    following = lines(reader)
+    first = await anext(following)
+    assert (first["event"], first["count"]) == ("events_dropped", 80)
+    assert [(await anext(following))["finding"] for _ in range(20)] == [str(number) for number in range(80, 100)]
+    reader.close()
+
+
+async def test_a_viewer_who_does_not_read_holds_nothing_up(
+    front: FakeFront, asker: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """He misses the oldest, and is told how many; another one misses nothing."""
+    monkeypatch.setattr(broadcast, "GATHER_S", 0.001)
+    monkeypatch.setattr(broadcast, "EVERY_S", 0.002)
+    slow, quick = await opened(asker, Accept="text/event-stream"), await opened(asker, Accept="text/event-stream")
     following = lines(quick)
     reason = "x" * 1500
-    rounds, at_once = 200, 10
+    rounds, at_once = 100, 50
     for number in range(rounds):
         for nth in range(at_once):
             front.bus.publish(AttemptFailed(finding=str(number * at_once + nth), because=reason))
@@ -83,27 +119,41 @@ async def test_a_viewer_who_does_not_read_holds_nothing_up(front: FakeFront, ask
             break
     assert dropped > 0
     assert told + dropped == rounds * at_once
+    for response in (slow, quick):
+        response.close()
 
 
 async def test_one_who_reads_nothing_for_long_is_let_go(
     front: FakeFront, asker: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """His place is free again, and so is that of one who went away."""
-    monkeypatch.setattr(live, "_WRITTEN_WITHIN_S", 0.2)
-    monkeypatch.setattr(live, "_SIGN_EVERY_S", 0.05)
-    monkeypatch.setattr(live, "_VIEWERS_AT_MOST", 2)
+    """And so is one who went away: then nobody listens any more."""
+    monkeypatch.setattr(readers, "TAKES_NOTHING_S", 0.3)
+    monkeypatch.setattr(broadcast, "EVERY_S", 0.02)
     dead, gone = await opened(asker), await opened(asker)
-    assert (await asker.get("/v1/events")).status == 503
     gone.close()
     flood = asyncio.create_task(_flood(front))
     async with asyncio.timeout(10):
-        while (third := await asker.get("/v1/events")).status != 200:
-            await asyncio.sleep(0.02)
-        while (fourth := await asker.get("/v1/events")).status != 200:
+        while front.listeners:
             await asyncio.sleep(0.02)
     flood.cancel()
-    for response in (dead, third, fourth):
-        response.close()
+    with pytest.raises(aiohttp.ClientError):
+        await dead.read()
+
+
+async def test_a_bug_of_ours_ends_the_streams(
+    front: FakeFront, asker: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In order, instead of leaving those who read to a silence; they may come again."""
+    reader = await opened(asker)
+    front.failure = ValueError("a bug")
+    front.bus.publish(change())
+    assert await reader.read() == b""
+    assert "the live events end" in caplog.text
+    front.failure = None
+    again = await opened(asker)
+    front.bus.publish(change())
+    assert (await anext(lines(again)))["event"] == "link_state_changed"
+    again.close()
 
 
 async def _flood(front: FakeFront) -> None:
@@ -115,9 +165,9 @@ async def _flood(front: FakeFront) -> None:
 
 async def test_the_end_of_the_bot_ends_the_stream(front: FakeFront, home: Path) -> None:
     """At once, and in order."""
-    async with control_socket(front.as_front):
+    async with doors(front.as_front):
         connector = aiohttp.UnixConnector(str(front.job.paths.control))
-        session = aiohttp.ClientSession("http://bot", connector=connector)
+        session = aiohttp.ClientSession("http://localhost", connector=connector)
         response = await opened(session)
         front.bus.publish(change())
         begun_at = asyncio.get_running_loop().time()
@@ -125,4 +175,4 @@ async def test_the_end_of_the_bot_ends_the_stream(front: FakeFront, home: Path) 
     told = [line["event"] async for line in lines(response)]
     await session.close()
 
-    assert told in (["link_state_changed"], [])
+    assert told == ["link_state_changed"]

@@ -19,8 +19,8 @@ from linda_bot.kernel.files import write_json
 from linda_bot.sessions.lock import Holder, acquire_lock
 from linda_bot.sessions.paths import SessionPaths
 from linda_bot.web import place as places
+from linda_bot.web.doors import doors
 from linda_bot.web.place import LONGEST_PATH, listen, remove, socket_of
-from linda_bot.web.unix_socket import control_socket
 from tests.support.fake_front import FakeFront
 
 HERE = Holder(os.getpid(), socket.gethostname(), "", "listening")
@@ -52,17 +52,17 @@ def deaf(front: FakeFront) -> Iterator[RunningBot]:
 async def ask(paths: SessionPaths) -> BotStatus:
     """Ask as a command does."""
     bot = RunningBot(paths, HERE)
-    return await asyncio.to_thread(bot.ask, "GET", "/v1/status", BotStatus, within_s=5)
+    return await asyncio.to_thread(bot.ask, "GET", "/api/v1/status", BotStatus, within_s=5)
 
 
 async def test_it_is_there_for_its_owner_while_the_bot_runs(front: FakeFront) -> None:
     """And gone afterwards."""
-    async with control_socket(front.as_front):
+    async with doors(front.as_front):
         assert front.job.paths.control.stat().st_mode & 0o777 == 0o600
         assert (await ask(front.job.paths)).state == "connected"
         assert (await ask(front.job.paths)).live
     assert list(front.job.paths.directory.iterdir()) == []
-    async with control_socket(front.as_front):  # nobody comes
+    async with doors(front.as_front):  # nobody comes
         pass
     assert list(front.job.paths.directory.iterdir()) == []
 
@@ -71,10 +71,10 @@ async def test_what_a_killed_bot_has_left_is_replaced(front: FakeFront) -> None:
     """A socket on which nobody listens; a file of somebody's that stands in its place is not touched."""
     listen(front.job.paths).close()
     assert front.job.paths.control.is_socket()
-    async with control_socket(front.as_front):
+    async with doors(front.as_front):
         assert (await ask(front.job.paths)).live
     front.job.paths.control.write_text("precious")
-    async with control_socket(front.as_front):
+    async with doors(front.as_front):
         assert socket_of(front.job.paths) is None
     assert front.job.paths.control.read_text() == "precious"
 
@@ -82,7 +82,7 @@ async def test_what_a_killed_bot_has_left_is_replaced(front: FakeFront) -> None:
 async def test_where_there_can_be_none_the_bot_lives_on(front: FakeFront, caplog: pytest.LogCaptureFixture) -> None:
     """It says so once."""
     front.job.paths.directory.rmdir()
-    async with control_socket(front.as_front):
+    async with doors(front.as_front):
         pass
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "no such file" in caplog.text
@@ -91,7 +91,7 @@ async def test_where_there_can_be_none_the_bot_lives_on(front: FakeFront, caplog
 async def test_a_long_path(front: FakeFront, far: SessionPaths) -> None:
     """Where the system has a way to it, it makes no difference."""
     front.job.paths = far
-    async with control_socket(front.as_front):
+    async with doors(front.as_front):
         if sys.platform == "linux":
             assert socket_of(far) == far.control
         assert (await ask(far)).state == "connected"
@@ -101,7 +101,7 @@ async def test_a_long_path(front: FakeFront, far: SessionPaths) -> None:
 async def test_a_long_path_elsewhere(front: FakeFront, far: SessionPaths, no_descriptors: None) -> None:
     """The socket is in a directory of its own, which only its owner may enter, and is found through a pointer."""
     front.job.paths = far
-    async with control_socket(front.as_front):
+    async with doors(front.as_front):
         place = socket_of(far)
         assert place is not None
         assert place.parent.stat().st_mode & 0o777 == 0o700
@@ -150,12 +150,12 @@ import asyncio, sys
 from pathlib import Path
 from types import SimpleNamespace
 from linda_bot.sessions.paths import SessionPaths
-from linda_bot.web.unix_socket import control_socket
+from linda_bot.web.doors import doors
 
 async def main():
     paths = SessionPaths(Path(sys.argv[1]), "default")
     paths.directory.mkdir(parents=True)
-    async with control_socket(SimpleNamespace(job=SimpleNamespace(paths=paths))):
+    async with doors(SimpleNamespace(job=SimpleNamespace(paths=paths))):
         await asyncio.sleep(0.05)
 
 asyncio.run(main())
@@ -170,7 +170,7 @@ print(sorted({"aiohttp", "linda_bot.app.front", "linda_bot.messaging", "pydantic
 def test_a_bot_that_hangs(deaf: RunningBot) -> None:
     """It is named, with what to do; also when so many wait already that nobody can be let in."""
     with pytest.raises(BotHangsError, match=f"kill -9 {os.getpid()}"):
-        deaf.ask("GET", "/v1/status", BotStatus, within_s=0.05)
+        deaf.ask("GET", "/api/v1/status", BotStatus, within_s=0.05)
     waiting = []
     for _ in range(5000):
         one = socket.socket(socket.AF_UNIX)
@@ -181,7 +181,7 @@ def test_a_bot_that_hangs(deaf: RunningBot) -> None:
         except BlockingIOError:
             break
     with pytest.raises(BotHangsError):
-        deaf.ask("GET", "/v1/status", BotStatus, within_s=0.05)
+        deaf.ask("GET", "/api/v1/status", BotStatus, within_s=0.05)
     for one in waiting:
         one.close()
 
@@ -203,7 +203,7 @@ def test_a_bot_that_ends_or_answers_nonsense(front: FakeFront, said: bytes) -> N
     thread = threading.Thread(target=answer)
     thread.start()
     with pytest.raises(BotRefusedError) as error:
-        RunningBot(front.job.paths, HERE).ask("GET", "/v1/status", BotStatus, within_s=3)
+        RunningBot(front.job.paths, HERE).ask("GET", "/api/v1/status", BotStatus, within_s=3)
     thread.join()
     listener.close()
     assert "\n" not in str(error.value)
@@ -221,7 +221,7 @@ async def test_who_holds_the_session(front: FakeFront, monkeypatch: pytest.Monke
     assert bot_of(paths).pid == os.getpid()
     monkeypatch.setattr(control_client, "_DOOR_WITHIN_S", 0.1)
     with pytest.raises(NoBotError, match="no control socket"):
-        await asyncio.to_thread(bot_of(paths).ask, "GET", "/v1/status", BotStatus, within_s=1)
+        await asyncio.to_thread(bot_of(paths).ask, "GET", "/api/v1/status", BotStatus, within_s=1)
     monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
     with pytest.raises(NoBotError, match="the bot runs on"):
         bot_of(paths)
@@ -232,17 +232,17 @@ async def test_a_socket_that_opens_late_is_waited_for(front: FakeFront) -> None:
     """The bot has just started."""
     asking = asyncio.create_task(ask(front.job.paths))
     await asyncio.sleep(0.2)
-    async with control_socket(front.as_front):
+    async with doors(front.as_front):
         assert (await asking).state == "connected"
 
 
 async def test_what_the_bot_says_of_a_wrong_request(front: FakeFront) -> None:
     """A person's mistake is exit code 2, everything else 1."""
-    async with control_socket(front.as_front):
+    async with doors(front.as_front):
         bot = RunningBot(front.job.paths, HERE)
         with pytest.raises(UsageError, match="show_numbers is true or false"):
-            await asyncio.to_thread(bot.ask, "GET", "/v1/status?show_numbers=5", BotStatus, within_s=5)
+            await asyncio.to_thread(bot.ask, "GET", "/api/v1/status?show_numbers=5", BotStatus, within_s=5)
         with pytest.raises(BotRefusedError, match="not up"):
-            await asyncio.to_thread(bot.ask, "POST", "/v1/logout", BotStatus, {}, within_s=5)
+            await asyncio.to_thread(bot.ask, "POST", "/api/v1/logout", BotStatus, {}, within_s=5)
         with pytest.raises(UsageError, match="UTF-8"):
-            await asyncio.to_thread(bot.ask, "POST", "/v1/send", BotStatus, {"text": "\udcff"}, within_s=5)
+            await asyncio.to_thread(bot.ask, "POST", "/api/v1/send", BotStatus, {"text": "\udcff"}, within_s=5)
