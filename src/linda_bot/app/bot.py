@@ -41,7 +41,7 @@ async def run_bot(
 ) -> ExitCode:
     """Run a bot until it is asked to stop or no retry can help; `show` is told every event.
 
-    `doors` opens the ways in which it can be asked while it runs; it is called once the link has begun.
+    `doors` are the ways in which it can be asked while it runs; they are opened once the link has begun.
     Raises UsageError and SessionHeldError when it cannot begin.
     """
     settings, paths = job.settings, job.paths
@@ -52,6 +52,9 @@ async def run_bot(
     async with AsyncExitStack() as closing:
         lock = await acquire_lock(paths)
         closing.callback(lock.release)
+        if doors is not None:
+            doors.take_places()  # not before: a bot that is just ending has them still
+            closing.callback(doors.give_up_places)
         clear_drafts(paths.directory)
         _keep_worlds_apart(paths, in_sandbox=job.in_sandbox)
         alerts = check_alerting(job)

@@ -2,9 +2,9 @@
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TextIO
 
 from linda_bot.app.alerting import alerting, left_open
 from linda_bot.app.core import Core
@@ -19,7 +19,18 @@ if TYPE_CHECKING:  # at the start nothing of it is needed yet
     from linda_bot.eventlog.open import Levels
     from linda_bot.health.alerting.setup import Alerting
 
-Doors = Callable[["Front"], AbstractAsyncContextManager[None]]
+
+class Doors(Protocol):
+    """The ways in which a bot can be asked while it runs."""
+
+    def take_places(self) -> None:
+        """Take the addresses that they need; raises UsageError where one is not to be had."""
+
+    def open(self, front: "Front") -> AbstractAsyncContextManager[None]:
+        """Let the bot be asked until the end of the block."""
+
+    def give_up_places(self) -> None:
+        """Give the addresses back."""
 
 
 class Debugging:
@@ -76,7 +87,7 @@ async def late_parts(parts: Parts, levels: "Levels", doors: Doors | None) -> Asy
         around = Surroundings(job, parts.talk, parts.core.guard, ears.book, left, levels.lost)
         watching = await closing.enter_async_context(parts.health.watching(around, bus, ears.health))
         if doors is not None:
-            await closing.enter_async_context(doors(_front(parts, levels)))
+            await closing.enter_async_context(doors.open(_front(parts, levels)))
         yield [telling, watching]
 
 

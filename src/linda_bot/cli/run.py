@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from typing import TYPE_CHECKING, TextIO, cast
 
 from linda_bot.app.bot import run_bot
@@ -21,6 +20,7 @@ from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.events import Event
 from linda_bot.sessions.paths import DEFAULT_ACCOUNT
 from linda_bot.settings import Settings, load_settings
+from linda_bot.settings.values import HttpAddress
 from linda_bot.web.events import LinkOffered
 from linda_bot.whatsapp.events import EngineExited, QrIssued, QrRoundEnded
 from linda_bot.whatsapp.spawn import end_if_ours
@@ -61,8 +61,7 @@ async def _run(options: argparse.Namespace, ahead: EngineChoice, stream: TextIO)
     if options.reload and not settings.handlers:
         raise UsageError("--reload needs handlers to load: add --handlers my_bot.py")
     picture = QrFile(settings.link.qr_file) if settings.link.qr_file else None
-    listener = _listener(settings)
-    doors = partial(_doors, listener=listener)
+    doors = _Doors(settings.http)
     console = Console(
         stream,
         started_s_ago=time.monotonic() - options.started_at,
@@ -92,24 +91,32 @@ async def _run(options: argparse.Namespace, ahead: EngineChoice, stream: TextIO)
     finally:
         if picture is not None:
             picture.remove()
-        if listener is not None:
-            listener.close()
 
 
-def _listener(settings: Settings) -> "socket.socket | None":
-    """Return the socket of the web page, where one is wanted; raises UsageError."""
-    if settings.http is None:
-        return None
-    from linda_bot.web.tcp import bind
+class _Doors:
+    """The control socket, and the web page where one is wanted; nothing of them is imported before it is needed."""
 
-    return bind(settings.http)
+    def __init__(self, http: HttpAddress | None) -> None:
+        self._http = http
+        self._listener: socket.socket | None = None
 
+    def take_places(self) -> None:
+        """Listen where the web page is to be; raises UsageError."""
+        if self._http is not None:
+            from linda_bot.web.tcp import bind
 
-def _doors(front: "Front", *, listener: "socket.socket | None") -> AbstractAsyncContextManager[None]:
-    """Open the control socket, and the web page where there is one; imported when the link has begun."""
-    from linda_bot.web.doors import doors
+            self._listener = bind(self._http)
 
-    return doors(front, listener)
+    def open(self, front: "Front") -> AbstractAsyncContextManager[None]:
+        """Answer until the end of the block."""
+        from linda_bot.web.doors import doors
+
+        return doors(front, self._listener)
+
+    def give_up_places(self) -> None:
+        """Listen no longer."""
+        if self._listener is not None:
+            self._listener.close()
 
 
 def _follow_size(console: Console) -> None:
