@@ -22,7 +22,7 @@ def application(
     gate: Gate,
     *,
     prefix: str = "",
-    closing: Sequence[Callable[[web.Application], Awaitable[None]]] = (),
+    closing: Sequence[Callable[[], Awaitable[None]]] = (),
 ) -> web.Application:
     """Return the application behind one door; `closing` is awaited when it ends, before its connections are cut.
 
@@ -47,7 +47,12 @@ def application(
         routes = [*routes, Route("GET", "", _one_slash_more(prefix), Right.NONE)]
     built = web.Application(middlewares=[problems, door], client_max_size=LONGEST_FORM)
     built.on_response_prepare.append(add_headers)
-    built.on_shutdown.extend(closing)
+
+    async def end(_built: web.Application) -> None:
+        for close in closing:
+            await close()
+
+    built.on_shutdown.append(end)
     known.update(add_routes(built, routes, prefix=prefix))
     return built
 

@@ -126,7 +126,7 @@ class Broadcast:
             self._readers.discard(reader)
             await self._rest_if_alone()
 
-    async def close(self, _application: web.Application | None = None) -> None:
+    async def close(self) -> None:
         """End all streams, after what was told so far; nobody is waited for."""
         self._put_together()
         for reader in tuple(self._readers):

@@ -33,10 +33,10 @@ class Live:
         self._telling: asyncio.Task[None] | None = None
         self._account = ""
 
-    async def close(self, application: web.Application | None = None) -> None:
+    async def close(self) -> None:
         """End all streams."""
-        await self._sse.close(application)
-        await self._lines.close(application)
+        await self._sse.close()
+        await self._lines.close()
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Tell what happens from now on, until the reader goes or the bot ends; see `Front.events`."""

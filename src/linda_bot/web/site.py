@@ -53,7 +53,7 @@ class Site:
         assert self._page is not None
         access = self._page.access
         gate = TcpGate(access)
-        routes = [*self._routes, *access_routes(access, gate)]
+        routes = [*self._routes, *access_routes(access, gate, end_streams=self._end_streams)]
         prefix = access.public.prefix if access.public is not None else ""
         built = application(routes, gate, prefix=prefix, closing=self._closing)
         self._front.bus.publish(PageOpened(address=access.address))
@@ -63,6 +63,10 @@ class Site:
         finally:
             offering.cancel()
             await asyncio.wait({offering})
+
+    async def _end_streams(self) -> None:
+        for close in self._closing:
+            await close()
 
 
 class _Page:

@@ -269,7 +269,11 @@ async def served(told: Broadcast) -> AsyncIterator[Callable[[], "asyncio.Future[
 
     built = web.Application()
     built.router.add_get("/", answer, allow_head=False)
-    built.on_shutdown.append(told.close)
+
+    async def end(_built: web.Application) -> None:
+        await told.close()
+
+    built.on_shutdown.append(end)
     runner = web.AppRunner(built, access_log=None, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -86,7 +86,7 @@ class FakeBroadcast:
         await self._end.wait()
         return web.StreamResponse()
 
-    async def close(self, application: web.Application | None = None) -> None:
+    async def close(self) -> None:
         self._end.set()
 
 
@@ -227,7 +227,11 @@ async def served(live: LiveParts) -> AsyncIterator[str]:
     """Serve the stream; yields its address."""
     application = web.Application()
     application.router.add_get("/", live.stream)
-    application.on_shutdown.append(live.close)
+
+    async def end(_application: web.Application) -> None:
+        await live.close()
+
+    application.on_shutdown.append(end)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

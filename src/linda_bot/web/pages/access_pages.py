@@ -1,6 +1,6 @@
 """Coming in and going out: the login form, one-shot links, signing out everywhere."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 from aiohttp import web
@@ -18,9 +18,15 @@ from linda_bot.web.visitors import Right, visitor_of
 _ANOTHER = "this link is used up, or too old; `linda-bot link` on the bot's machine prints another one"
 
 
-def access_routes(access: Access, gate: TcpGate) -> list[Route]:
-    """Return the routes by which a browser gets rights, and gives them back."""
-    pages = _AccessPages(access, gate)
+async def _nothing_is_open() -> None:
+    """End nothing."""
+
+
+def access_routes(
+    access: Access, gate: TcpGate, *, end_streams: Callable[[], Awaitable[None]] = _nothing_is_open
+) -> list[Route]:
+    """Return the routes by which a browser gets rights, and gives them back; `end_streams` ends what they see live."""
+    pages = _AccessPages(access, gate, end_streams)
     return [
         Route("GET", "/login", pages.ask, Right.NONE, is_page=True),
         Route("POST", "/login", pages.log_in, Right.NONE, is_page=True),
@@ -30,9 +36,10 @@ def access_routes(access: Access, gate: TcpGate) -> list[Route]:
 
 
 class _AccessPages:
-    def __init__(self, access: Access, gate: TcpGate) -> None:
+    def __init__(self, access: Access, gate: TcpGate, end_streams: Callable[[], Awaitable[None]]) -> None:
         self._access = access
         self._gate = gate
+        self._end_streams = end_streams
 
     async def ask(self, request: web.Request) -> web.Response:
         """Ask for the token."""
@@ -66,6 +73,7 @@ class _AccessPages:
     async def sign_out(self, _request: web.Request) -> web.Response:
         """Make the cookies of all browsers void."""
         not_kept = self._access.forget_browsers()
+        await self._end_streams()  # whoever still may comes again by themselves
         if not_kept:
             detail = (
                 f"all browsers are signed out until the bot's next start only: the key cannot be replaced ({not_kept})"

@@ -49,7 +49,7 @@ class PairingPage(NamedTuple):
     """What is served for linking."""
 
     routes: list[Route]
-    closing: Callable[[web.Application], Awaitable[None]]
+    closing: Callable[[], Awaitable[None]]
 
 
 class _Drawn(NamedTuple):

@@ -69,9 +69,9 @@ class LiveParts:
         """What has failed since it last did not."""
         self._telling: asyncio.Task[None] | None = None
 
-    async def close(self, application: web.Application | None = None) -> None:
+    async def close(self) -> None:
         """End all streams."""
-        await self._told.close(application)
+        await self._told.close()
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Answer with the parts, and how they change, until the reader goes or the bot ends."""

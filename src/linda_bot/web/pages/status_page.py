@@ -52,7 +52,7 @@ class StatusPage(NamedTuple):
     """What is served to those who look."""
 
     routes: list[Route]
-    closing: Callable[[web.Application], Awaitable[None]]
+    closing: Callable[[], Awaitable[None]]
 
 
 def status_routes(front: Front) -> StatusPage:
@@ -114,10 +114,10 @@ class _Status:
         self._looking.forget()
         return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": f"./?done={done}"})
 
-    async def close(self, application: web.Application) -> None:
+    async def close(self) -> None:
         """End all streams and all looking; a backup that is being made is the keeper's, and not waited for."""
-        await self._masked.close(application)
-        await self._full.close(application)
+        await self._masked.close()
+        await self._full.close()
         await self._looking.close()
         for task in self._backups:
             task.cancel()
