@@ -4,13 +4,10 @@ import io
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.files import write_atomic
-
-if TYPE_CHECKING:
-    from qrcode.main import QRCode
+from linda_bot.kernel.qr_code import qr_code
 
 _BORDER = 2
 _PICTURE_BORDER = 4
@@ -28,7 +25,7 @@ def qr_lines(text: str, *, colours: bool, blocks: bool = True) -> list[str]:
 
     With colours it is black and white whatever the terminal's theme is; without, it expects a dark background.
     """
-    matrix = _code(text, border=_BORDER).get_matrix()
+    matrix = qr_code(text, border=_BORDER).get_matrix()
     if not blocks:
         return [_plain_line(row, colours=colours) for row in matrix]
     lines = half_blocks(matrix)
@@ -58,7 +55,7 @@ class QrFile:
     def show(self, text: str) -> None:
         """Write the picture, which only its owner can read; a link is replaced, not followed. Raises OSError."""
         picture = io.BytesIO()
-        _code(text, border=_PICTURE_BORDER).make_image().save(picture)
+        qr_code(text, border=_PICTURE_BORDER).make_image().save(picture)
         write_atomic(self._path, picture.getvalue())
         self._written = True
 
@@ -79,16 +76,6 @@ def _is_picture(path: Path) -> bool:
             return file.read(len(_PNG)) in (_PNG, b"")
     except OSError:
         return False
-
-
-def _code(text: str, *, border: int) -> "QRCode[Any]":
-    from qrcode.constants import ERROR_CORRECT_L
-    from qrcode.main import QRCode
-
-    code: QRCode[Any] = QRCode(error_correction=ERROR_CORRECT_L, border=border)
-    code.add_data(text)
-    code.make(fit=True)
-    return code
 
 
 def half_blocks(modules: Sequence[Sequence[bool | None]]) -> list[str]:

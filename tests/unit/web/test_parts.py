@@ -27,13 +27,14 @@ class Page:
         self.rendered: list[float] = []
         self.failure: Exception | None = None
         self.hangs = False
+        self.go_on = asyncio.Event()
         self.watchers = 0
         self._news = asyncio.Event()
 
     async def render(self) -> dict[str, str]:
         self.rendered.append(now())
         if self.hangs:
-            await asyncio.Event().wait()
+            await self.go_on.wait()
         if self.failure:
             raise self.failure
         return {"fixed": "<b>x</b>", "text": self.text}
@@ -122,6 +123,28 @@ async def test_rendered_once_for_all_and_not_at_all_for_nobody() -> None:
     assert page.watchers == 0
     await asyncio.sleep(100)
     assert len(page.rendered) == 1
+
+
+@pytest.mark.looptime
+@pytest.mark.usefixtures("fake")
+async def test_who_comes_later_is_not_set_back() -> None:
+    """What was rendered a while ago is rendered again for all who come then, once; what is fresh is good enough."""
+    page = Page()
+    live = LiveParts(page.render, page.wait_for_news, readers_at_most=9)
+    nobody = cast("web.Request", None)
+    tasks = [asyncio.create_task(live.stream(nobody))]
+    await asyncio.sleep(10)
+    page.text = "b"  # which is no news
+    tasks += [asyncio.create_task(live.stream(nobody)) for _ in range(5)]
+    await asyncio.sleep(0.5)
+    tasks += [asyncio.create_task(live.stream(nobody))]
+    await asyncio.sleep(0.1)
+    told = FakeBroadcast.made[-1]
+    assert len(page.rendered) == 2
+    assert all(first.endswith(message("parts", {"fixed": "<b>x</b>", "text": "b"})) for first in told.firsts[1:])
+    assert told.told[1:] == [(10.0, message("parts", {"text": "b"}))]
+    await live.close()
+    await asyncio.gather(*tasks)
 
 
 @pytest.mark.looptime
@@ -273,7 +296,7 @@ async def test_who_leaves_before_anything_is_there(caplog: pytest.LogCaptureFixt
                 await asyncio.sleep(0.01)
             writer.close()
             await asyncio.sleep(0.05)
-            live._tried.set()
+            page.go_on.set()
             while page.watchers:
                 await asyncio.sleep(0.01)
     assert caplog.records == []

@@ -9,6 +9,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
+from math import inf
 from types import MappingProxyType
 
 import msgspec
@@ -65,6 +66,8 @@ class LiveParts:
         self._open = 0
         self._tried = asyncio.Event()
         """Whether the parts were rendered, or that has failed, since somebody looks."""
+        self._looking = asyncio.Lock()
+        self._looked_at = -inf
         self._failing: set[str] = set()
         """What has failed since it last did not."""
         self._telling: asyncio.Task[None] | None = None
@@ -80,6 +83,7 @@ class LiveParts:
             self._telling = spawn_task(self._tell(), name="live parts")
         try:
             await self._tried.wait()
+            await self._freshen()
             first = f"retry: {RETRY_MS}\n".encode() + message("hello", {"boot": BOOT})
             if self._parts:
                 first += message("parts", self._parts)
@@ -101,8 +105,19 @@ class LiveParts:
                     async with asyncio.timeout_at(began_at + self._at_least_every_s):
                         await self._news()
 
+    async def _freshen(self) -> None:
+        """Look again if it is a while ago: a page that was just loaded shall not be set back."""
+        async with self._looking:
+            if asyncio.get_running_loop().time() - self._looked_at >= self._every_s:
+                await self._render_parts()
+
     async def _look(self) -> None:
+        async with self._looking:
+            await self._render_parts()
+
+    async def _render_parts(self) -> None:
         """Render the parts and tell those that have changed; where that fails they stay as they are."""
+        self._looked_at = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(RENDERED_WITHIN_S):
                 parts = await self._render()

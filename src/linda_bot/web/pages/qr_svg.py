@@ -5,8 +5,10 @@ from itertools import groupby
 
 from markupsafe import Markup
 
+from linda_bot.kernel.qr_code import qr_code
+
 Modules = Sequence[Sequence[bool]]
-"""Rows from above, True for dark; without a margin."""
+"""Rows from above, True for dark; without a border."""
 
 QUIET = 4
 """How wide the light margin must be that readers look for, in modules."""
@@ -20,17 +22,11 @@ _PICTURE = Markup(
 
 def modules_of(text: str) -> Modules:
     """Return the QR code of a text."""
-    from qrcode.constants import ERROR_CORRECT_L  # a quarter of a second with what it brings along
-    from qrcode.main import QRCode
-
-    code = QRCode(error_correction=ERROR_CORRECT_L, border=0)
-    code.add_data(text)
-    code.make(fit=True)
-    return [[bool(module) for module in row] for row in code.get_matrix()]
+    return [[bool(module) for module in row] for row in qr_code(text, border=0).get_matrix()]
 
 
 def svg_of(modules: Modules, *, label: str) -> Markup:
-    """Draw a QR code, dark on light with its margin; `label` is what is said to those who do not see it."""
+    """Draw a QR code dark on light, with a margin; `label` is what is said to those who do not see it."""
     return _PICTURE.format(label=label, side=len(modules) + 2 * QUIET, path="".join(_strokes(modules)))
 
 
