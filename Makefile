@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Most tests wait for processes of their own, so they run side by side; many are about time, so not too many at once.
 WORKERS ?= 2
 
-.PHONY: anew help setup run demo test chaos quick unit check lint docs fix bench lock clean
+.PHONY: anew help setup run demo test chaos quick unit check lint docs pictures fix bench lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -49,15 +49,19 @@ check: lint test ## what CI runs
 docs: setup ## write docs/events.md from the program
 	$(BIN)/python -m scripts.events_page
 
+pictures: setup ## take docs/pictures/ of the web page; needs Chromium
+	$(BIN)/python -m scripts.pictures
+
 fix: setup ## mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## measure against a bare neonize script and against sqlite3, side by side, and the log
+bench: setup ## measure against a bare neonize script and against sqlite3, side by side, the log, and the web page
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.answers
 	$(BIN)/python benchmarks/backup.py
 	$(BIN)/python -m benchmarks.log
+	$(BIN)/python -m benchmarks.web
 
 lock: ## resolve requirements/dev.txt from pyproject.toml; UPGRADE=1 takes the newest of everything
 	@scripts/lock

@@ -12,8 +12,8 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 REQUIRED = "BROWSER_TESTS"
 """Set to `required`, this variable has tests fail that would be left out where no browser is installed."""
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_FLAGS = (
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
     "--no-sandbox",  # as root there is no other way
     "--disable-gpu",
     "--disable-quic",
@@ -28,7 +28,7 @@ _THIS_MACHINE = "127.0.0.1"
 
 def find_browser() -> str:
     """Return the path of a browser; skips or fails the test where there is none."""
-    for name in _NAMES:
+    for name in NAMES:
         found = shutil.which(name)
         if found:
             return found
@@ -43,7 +43,7 @@ async def running_browser() -> AsyncIterator[Browser]:
     """Run a browser for the block."""
     path = find_browser()
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
         try:
             yield browser
         finally:

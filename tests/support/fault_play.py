@@ -24,7 +24,7 @@ _WRITTEN_WITHIN_S = 0.15
 """How long what has happened may take to stand in the history file."""
 _IN_DOUBT_FOR_S = 1.0
 _THREADS_AT_MOST = 5 + min(32, (os.cpu_count() or 1) + 4)
-"""The first, asyncio's pool, which grows when it is needed, one for the engine's end, the log's, the mailbox's, and the one
+"""The first, asyncio's pool, which grows when it is needed, one for the engine's end, the log's, the mailbox's, and one
 that looks out for handlers which block.
 """
 
