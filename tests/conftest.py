@@ -20,8 +20,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--damages", type=int, help="how many random damages the bot has to survive (default: 12)")
     group.addoption("--all-faults", action="store_true", help="also those faults whose end takes a minute to come")
     group.addoption("--damage-seed", type=int, help="the first of them; without --damages, the only one")
-    group.addoption("--kills", type=int, default=6, help="how often the bot is killed in a flood (default: 6)")
-    group.addoption("--flood", type=int, default=1000, help="how many messages wait before a start (default: 1000)")
+    group.addoption("--kills", type=int, default=4, help="how often the bot is killed in a flood (default: 4)")
+    group.addoption("--flood", type=int, default=500, help="how many messages wait before a start (default: 500)")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
