@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Most tests wait for processes of their own, so they run side by side; many are about time, so not too many at once.
 WORKERS ?= 2
 
-.PHONY: anew help setup run demo test chaos quick unit check lint docs pictures fix bench lock clean
+.PHONY: anew help setup run demo rehearse test chaos quick unit check lint docs pictures fix bench lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,6 +24,9 @@ run: setup ## run the bot on WhatsApp; shows a QR code the first time
 demo: setup ## see it link, answer, be killed and come back, on the embedded sandbox
 	@$(BIN)/linda-bot demo
 
+rehearse: setup ## see whether your set-up survives everything, in a minute and a half
+	@$(BIN)/linda-bot rehearse
+
 lint: setup ## style, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,7 +38,7 @@ test: setup ## all tests; WORKERS=1 runs one after the other
 
 chaos: setup ## 500 random damages, every fault in every phase, 50 kills in a flood, 20,000 waiting messages: takes long
 	$(BIN)/python -m pytest tests/e2e/test_damage.py --damages 500 -q
-	$(BIN)/python -m pytest tests/e2e/test_faults.py tests/e2e/test_every_fault.py tests/e2e/test_every_fault_flood.py tests/unit/connection/test_long_lives.py --all-faults -q
+	$(BIN)/python -m pytest tests/e2e/test_faults.py tests/e2e/test_every_fault.py tests/e2e/test_every_fault_flood.py tests/e2e/test_rehearse.py tests/unit/connection/test_long_lives.py --all-faults -q
 	$(BIN)/python -m pytest tests/e2e/test_kills.py tests/e2e/test_flood.py tests/e2e/test_handlers_misbehave.py tests/e2e/test_screens.py --kills 50 --flood 20000 --all-faults --timeout 900 -q
 
 quick: setup ## what to run while working: lint and the tests without child processes, side by side
@@ -46,8 +49,9 @@ unit: setup
 
 check: lint test ## what CI runs
 
-docs: setup ## write docs/events.md from the program
+docs: setup ## write docs/events.md and docs/settings.md from the program
 	$(BIN)/python -m scripts.events_page
+	$(BIN)/python -m scripts.settings_page
 
 pictures: setup ## take docs/pictures/ of the web page; needs Chromium
 	$(BIN)/python -m scripts.pictures

@@ -30,6 +30,7 @@ def make_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
         return parser
     _add_init(commands)
     _add_demo(commands)
+    _add_rehearse(commands)
     _add_session_commands(commands)
     _add_sandbox(commands)
     return parser
@@ -62,6 +63,18 @@ def _add_init(commands: "argparse._SubParsersAction[_Parser]") -> None:
 def _add_demo(commands: "argparse._SubParsersAction[_Parser]") -> None:
     parser = commands.add_parser("demo", help="see it link, answer, be killed and come back, without a phone")
     parser.set_defaults(command=_demo)
+
+
+def _add_rehearse(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    text = "see whether your set-up survives everything: restarts, crashes, damage, lost networks, without a phone"
+    parser = commands.add_parser("rehearse", help=text, description=text[:1].upper() + text[1:] + ".")
+    parser.add_argument("--list", action="store_true", help="only list what is rehearsed")
+    parser.add_argument("--only", metavar="NAMES", help="only these, for example 4,7,power-loss")
+    parser.add_argument("--handlers", metavar="BOT.PY", help="a Python file or module with your `router`")
+    parser.add_argument("--report", type=Path, metavar="FILE.HTML", help="also write a report with charts")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what was rehearsed with in a new directory")
+    parser.add_argument("--json", action="store_true", help="print one JSON document, with every measurement")
+    parser.set_defaults(command=_later("rehearse.rehearse"))
 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,1 @@
+"""What is done to a bot in each rehearsal; the programme says what for."""
