@@ -146,6 +146,7 @@ async def test_a_backup_is_the_bots_own(bot: Bot, linked_bot: BotProcess) -> Non
     assert (await bot.status())["paused_since"] is not None
     assert "Resumed" in (await bot.do("resume")).told
     assert not (bot.session / "paused.json").exists()
+    assert [what for what in bot.history() if what.startswith("bot_")] == ["bot_paused", "bot_resumed"]
 
 
 async def test_a_logout_through_the_bot(sandbox: Sandbox, bot: Bot, linked_bot: BotProcess) -> None:

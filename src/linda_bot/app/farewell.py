@@ -122,7 +122,7 @@ def _judged(event: ClientEvent) -> _Login | None:  # noqa: PLR0911 (one case an 
         case LoggedOut():
             return _Login(was_gone=True)
         case ConnectEnded(error=error):
-            return _Login(why_not=judge_connect_error(error)[1])
+            return _Login(why_not=judge_connect_error(error).because)
         case ConnectFailed(code=code, reason=reason):
             return _Login(why_not=f"WhatsApp refused the login (code {code}) {reason}".rstrip())
         case StreamReplaced():

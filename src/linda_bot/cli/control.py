@@ -16,6 +16,7 @@ from linda_bot.kernel.masking import mask_line
 from linda_bot.kernel.spans import span
 from linda_bot.messaging import contents
 from linda_bot.messaging.identities import jid_of
+from linda_bot.sessions.book import SessionBook
 from linda_bot.sessions.device_status import moment
 from linda_bot.sessions.lock import holder_of
 from linda_bot.sessions.paths import SessionPaths
@@ -76,7 +77,7 @@ def pause(options: argparse.Namespace) -> int:
 def resume(options: argparse.Namespace) -> int:
     """End a pause."""
     done = _pausing(options, "resume")
-    say("Resumed: what has waited is handled and sent now." if done.changed else "The bot is not paused.")
+    say("Resumed: what has waited is handled and sent." if done.changed else "The bot is not paused.")
     if done.not_kept:
         say(f"But the next start will be paused again: remove the file ({done.not_kept}).")
     return ExitCode.OK
@@ -131,10 +132,18 @@ async def _leave_word(paths: SessionPaths, *, begin: bool) -> Lasting:
     if not paths.directory.is_dir():
         raise NoBotError(f"there is no session in {paths.directory}; start a bot with `linda-bot run`")
     pause = Pause(paths.pause)
-    was_on = pause.is_on
-    if was_on != begin and (trouble := await (pause.begin() if begin else pause.end())):
+    was_on, since = pause.is_on, pause.since
+    if was_on == begin:
+        return Lasting(changed=False, paused_since=time_of(since))
+    if trouble := await (pause.begin() if begin else pause.end()):
         raise UsageError(f"this cannot be written down: {trouble}")
-    return Lasting(changed=was_on != begin, paused_since=time_of(pause.since))
+    book = SessionBook(paths)  # so that the story has it
+    if begin:
+        book.note("bot_paused", at=pause.since)
+    else:
+        book.note("bot_resumed", seconds=round((datetime.now(UTC) - since).total_seconds()) if since else 0)
+    await book.close()
+    return Lasting(changed=True, paused_since=time_of(pause.since))
 
 
 def _log_out_without_bot(options: argparse.Namespace) -> str | None:

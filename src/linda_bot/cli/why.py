@@ -13,6 +13,7 @@ from linda_bot.connection.ledger.answer import Answer, answer, begin_of_story, c
 from linda_bot.connection.ledger.chapters import Chapter, local
 from linda_bot.connection.ledger.words import NOTABLE, WEIGHTY
 from linda_bot.kernel.errors import ExitCode, UsageError
+from linda_bot.messaging.pause import pause_in
 from linda_bot.sessions.device_status import timestamp
 from linda_bot.sessions.lock import holder_of
 
@@ -33,7 +34,8 @@ def why(options: argparse.Namespace) -> int:
     paths = paths_for(options)
     reading = load_reading(paths)
     account = give_account(reading)
-    said = answer(account, now=now, running=holder_of(paths) is not None)
+    paused = pause_in(paths.pause) is not None
+    said = answer(account, now=now, running=holder_of(paths) is not None, paused=paused)
     if since is None and not options.all:
         since = begin_of_story(account, now)
     story = chapters_since(account, since)

@@ -225,7 +225,7 @@ class Attempt:
             case ConnectFailed(code=code, reason=reason):
                 return Ending(Finding.REFUSED, f"WhatsApp refused the login (code {code}) {reason}".rstrip())
             case ConnectEnded(error=error):
-                return Ending(*judge_connect_error(error))
+                return judge_connect_error(error)
             case EngineExited(code=code):
                 return Ending(Finding.ENGINE_LOST, how_engine_ended(code))
             case _ if not self._was_connected:  # the library may tell of a round's end after the login

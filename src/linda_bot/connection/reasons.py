@@ -9,6 +9,9 @@ _CUT_SHORT_S = 2.0
 _STORE_FAULTS = ("malformed", "not a database", "disk i/o error", "no such table", "sqldb", "invalid length")
 """What the library's connect error says when the store, not the network, is at fault."""
 
+_DISK_FULL = "disk is full"
+"""SQLITE_FULL, in SQLite's words."""
+
 _POISON = "required field"
 """The library's event pump ends with this when an event has a value that it has no word for (proto2)."""
 
@@ -35,17 +38,19 @@ _LOGOUTS = {
 }
 
 
-def judge_connect_error(error: str) -> tuple[Finding, str]:
-    """Tell a damaged store from a server that cannot be reached, and say it in words."""
+def judge_connect_error(error: str) -> Ending:
+    """Tell a damaged store, and a full disk, from a server that cannot be reached, and say it in words."""
     lowered = error.lower()
+    if _DISK_FULL in lowered:
+        return Ending(Finding.UNREACHABLE, "the session cannot be written: the disk is full", is_local=True)
     if "dial" not in lowered and any(sign in lowered for sign in _STORE_FAULTS):
-        return Finding.SESSION_DAMAGED, f"the session cannot be opened ({error})"
+        return Ending(Finding.SESSION_DAMAGED, f"the session cannot be opened ({error})")
     if _POISON in lowered:
-        return Finding.REFUSED, f"WhatsApp said something that the client library does not know ({error})"
+        return Ending(Finding.REFUSED, f"WhatsApp said something that the client library does not know ({error})")
     if not error:
-        return Finding.ENGINE_LOST, "the client library ended the connection"
+        return Ending(Finding.ENGINE_LOST, "the client library ended the connection")
     known = next((words for sign, words in _NETWORK_FAULTS.items() if sign in lowered), error)
-    return Finding.UNREACHABLE, f"WhatsApp cannot be reached: {known}"
+    return Ending(Finding.UNREACHABLE, f"WhatsApp cannot be reached: {known}")
 
 
 def why_logged_out(code: int) -> str:

@@ -1,6 +1,7 @@
 """A session leaves for another machine, or arrives from one."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 from linda_bot.kernel.errors import UsageError
@@ -42,7 +43,10 @@ def import_session(manager: SessionManager, file: Path, *, force: bool = False) 
                 paths.sandbox_mark.touch(mode=0o600)
             try:
                 quarantined = put_back(paths, unpacked.backup, manager.vault, because="a session was imported")
-            except BackupUnusableError as error:
+            except (BackupUnusableError, UsageError) as error:
+                shutil.rmtree(unpacked.backup.directory, ignore_errors=True)  # the file has it still
+                if isinstance(error, UsageError):
+                    raise
                 raise NoBackupError(f"{file} cannot be used: {error}; the session here is as it was") from error
             _bring_states(unpacked.states, manager)
             book.reload()

@@ -100,6 +100,8 @@ def test_a_pause_is_not_forgotten() -> None:
     assert said.word == "connected"
     assert said.notes[-1].startswith("It is paused since 09:00")
     assert "paused since" not in str(answer_to(account_of("08:00 up\n09:00 bot_paused\n09:10 bot_resumed"), hours=10))
+    moved = answer(account_of("08:00 up\n09:00 bot_paused"), now=DAY + timedelta(hours=10), running=True, paused=False)
+    assert "paused since" not in str(moved), "a history that came from another machine tells of a pause there"
 
 
 def test_flaps_with_something_between_are_told_apart() -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from linda_bot.kernel.errors import UsageError
 from linda_bot.sessions.catalogue import all_backups, fault_of
+from linda_bot.sessions.manager import SessionManager
 from linda_bot.sessions.manifest import MANIFEST, SEALED_COPY
+from linda_bot.sessions.moving import export_session, import_session
 from linda_bot.sessions.paths import SessionPaths
 from linda_bot.sessions.recovery import Choice, put_back, recover
 from linda_bot.sessions.store import HEADER
@@ -166,3 +168,17 @@ def test_without_the_library_it_is_said_what_to_install(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "cryptography.fernet", None)
     with pytest.raises(UsageError, match="pip install"):
         Vault([OLD])
+
+
+def test_an_import_without_the_key_leaves_nothing_behind(paths: SessionPaths, key_file: Path, tmp_path: Path) -> None:
+    """It can be done again with the key; the file is as it was."""
+    file = tmp_path / "session.tar"
+    export_session(SessionManager(paths.data_dir, vault=vault_of(key_file)), file)
+    there = SessionManager(tmp_path / "there")
+
+    with pytest.raises(UsageError, match="name the key file"):
+        import_session(there, file)
+    assert all_backups(there.paths) == []
+    assert not there.paths.store.exists()
+    import_session(SessionManager(there.paths.data_dir, vault=vault_of(key_file)), file)
+    assert identity_of(there.paths.store) == identity_of(paths.store)

@@ -43,17 +43,19 @@ class Answer(NamedTuple):
     """What belongs to it, a sentence each."""
 
 
-def answer(account: Account, *, now: datetime, running: bool | None, zone: tzinfo | None = None) -> Answer:
+def answer(
+    account: Account, *, now: datetime, running: bool | None, paused: bool | None = None, zone: tzinfo | None = None
+) -> Answer:
     """Return what is to be said first.
 
-    `running` is whether a bot holds the session; None where only the history is known.
+    `running` is whether a bot holds the session, `paused` whether it is paused; None where only the history is known.
     """
     if not account.chapters:
         return Answer("no_history", "What happened?", "The history has no entries: nothing is known.")
     if running is False or (running is None and account.run == DOWN):
         return _of_no_bot(account, now, zone)
     if account.state == LinkState.CONNECTED:
-        return _of_a_link(account, now, zone)
+        return _of_a_link(account, now, zone, paused=paused is not False)
     notes = _good_link(account, zone)
     if account.state == LinkState.LINKING:
         return Answer("linking", "Why does the bot show a QR code?", _why_linking(account, now, zone), notes)
@@ -91,7 +93,7 @@ def _of_no_bot(account: Account, now: datetime, zone: tzinfo | None) -> Answer:
     return Answer("not_running", question, f"{end.sentence.removesuffix('.')} ({at}).", (*end.details, *notes))
 
 
-def _of_a_link(account: Account, now: datetime, zone: tzinfo | None) -> Answer:
+def _of_a_link(account: Account, now: datetime, zone: tzinfo | None, *, paused: bool) -> Answer:
     since = account.since or now
     lasts = span((now - since).total_seconds())
     well = f"It is connected, since {clock(since, zone, beside=now)} ({lasts})."
@@ -99,18 +101,18 @@ def _of_a_link(account: Account, now: datetime, zone: tzinfo | None) -> Answer:
     shown = chapters_since(account, begin) if begin is not None else account.chapters
     shown = tuple(chapter for chapter in shown if chapter.word not in _BESIDE)
     told = _newest(shown, WEIGHTY) or _newest(shown, NOTABLE)
-    paused = _paused(account, now, zone)
+    pause = _paused(account, now, zone) if paused else ()  # a session that was moved leaves its pause behind
     if told is not None and told.word == "linked":
         told = next((chapter for chapter in reversed(shown) if chapter.word == "qr"), told)
     if told is None:
-        return Answer(account.state, "How is the bot?", f"{well} Nothing but routine happened.", paused)
+        return Answer(account.state, "How is the bot?", f"{well} Nothing but routine happened.", pause)
     at = clock(told.at, zone, beside=now)
     mattered = f"{told.sentence.removesuffix('.')} ({at})."
     if told.word not in _QUESTIONS:
-        return Answer(account.state, "How is the bot?", well, (f"What mattered last: {lower_first(mattered)}", *paused))
+        return Answer(account.state, "How is the bot?", well, (f"What mattered last: {lower_first(mattered)}", *pause))
     cause = next((each for each in account.chapters if told.cause == (each.word, each.at)), None)
     because = (cause.sentence,) if cause is not None else ()
-    return Answer(account.state, _QUESTIONS[told.word], mattered, (*because, well, *paused))
+    return Answer(account.state, _QUESTIONS[told.word], mattered, (*because, well, *pause))
 
 
 def _paused(account: Account, now: datetime, zone: tzinfo | None) -> tuple[str, ...]:
