@@ -38,7 +38,7 @@ test: setup ## all tests; WORKERS=1 runs one after the other
 
 chaos: setup ## 500 random damages, every fault in every phase, 50 kills in a flood, 20,000 waiting messages: takes long
 	$(BIN)/python -m pytest tests/e2e/test_damage.py --damages 500 -q
-	$(BIN)/python -m pytest tests/e2e/test_faults.py tests/e2e/test_every_fault.py tests/e2e/test_every_fault_flood.py tests/e2e/test_rehearse.py tests/unit/connection/test_long_lives.py --all-faults -q
+	$(BIN)/python -m pytest tests/e2e/test_faults.py tests/e2e/test_every_fault.py tests/e2e/test_every_fault_flood.py tests/e2e/test_rehearse.py tests/e2e/test_crash_loop.py tests/contract/test_openapi.py tests/unit/connection/test_long_lives.py --all-faults -q
 	$(BIN)/python -m pytest tests/e2e/test_kills.py tests/e2e/test_flood.py tests/e2e/test_handlers_misbehave.py tests/e2e/test_screens.py --kills 50 --flood 20000 --all-faults --timeout 900 -q
 
 quick: setup ## what to run while working: lint and the tests without child processes, side by side

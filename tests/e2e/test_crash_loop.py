@@ -73,6 +73,7 @@ async def test_twenty_crashes(sandbox: Sandbox, start_bot: StartBot, linked_bot:
     assert not any("█" in run.screen for run in runs)
 
 
+@pytest.mark.rare
 async def test_the_first_fifteen_do_not_wait(sandbox: Sandbox, start_bot: StartBot, linked_bot: BotProcess) -> None:
     """With the settings that everybody has; then the wait is told, and a signal ends it at once."""
     await linked_bot.stop(signal.SIGKILL)

@@ -101,6 +101,7 @@ async def test_garbage_that_deafens_the_client(sandbox: Sandbox, store: Path, ki
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 async def test_poison(sandbox: Sandbox, store: Path, friend: Contact, tmp_path: Path) -> None:
     """Nearly all of it is ignored, none ends the event pump; two messages are lost in silence."""
     for kind in POISON:

@@ -175,7 +175,7 @@ async def test_a_handler_that_talks_without_end(
     assert one.dropped_old_counter == 0
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("ending", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.rare)])
 async def test_a_handler_that_is_slow_for_long(
     sandbox: Sandbox,
     start_bot: StartBot,

@@ -12,6 +12,8 @@ from tests.unit.sandbox.code_companion import REG, ask_for_code, finish, hello
 from tests.unit.sandbox.companion import Companion, connect, link, new_companion, online, request, sign
 from tests.unit.sandbox.wire_client import WireClient
 
+pytestmark = pytest.mark.slow
+
 ANN, BOB = "4915112345678", "15550001111"
 
 

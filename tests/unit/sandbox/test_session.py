@@ -26,6 +26,8 @@ from tests.unit.sandbox.companion import (
     sign,
 )
 
+pytestmark = pytest.mark.slow
+
 ANN, BOB = "4915112345678", "15550001111"
 SECRET = b"adv secret of thirty-two bytes!!"
 

@@ -14,6 +14,8 @@ from linda_bot.web import connections
 from linda_bot.web.connections import USUAL, Limits
 from tests.support.web_door import TOKEN, Door, open_door
 
+pytestmark = pytest.mark.slow
+
 BRIEF = Limits(head_within_s=0.3, idle_s=0.5)
 GOOD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

@@ -26,6 +26,8 @@ from linda_bot.kernel.alerts import NOTICE_VARIABLES
 from linda_bot.kernel.errors import UsageError
 from tests.support.alert_world import NOON, SENDER
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[4] / "docs" / "alerts.md"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 HOSTILE = "$(touch owned); `touch owned` \x1b[2J\n--help\0 'x' <b>&amp; {0} %s 4915112345678"
