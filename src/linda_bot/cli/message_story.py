@@ -1,9 +1,10 @@
 """What is said of messages: one line and its style; pure. Of a message that is handled as it should, nothing."""
 
-from linda_bot.cli.story_line import GREEN, RED, YELLOW, Line, sentence, span
+from linda_bot.cli.story_line import GREEN, RED, YELLOW, Line, span
 from linda_bot.connection.events import GuardWithdrawn
 from linda_bot.kernel.events import Event
 from linda_bot.kernel.masking import printable
+from linda_bot.kernel.sentences import sentence
 from linda_bot.messaging.events import (
     BotPaused,
     BotResumed,

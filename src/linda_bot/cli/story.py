@@ -1,7 +1,7 @@
 """What is said of an event that needs no memory: one line and its style; pure."""
 
 from linda_bot.cli.message_story import message_line
-from linda_bot.cli.story_line import DIM, GREEN, RED, YELLOW, Line, sentence, span
+from linda_bot.cli.story_line import DIM, GREEN, RED, YELLOW, Line, span
 from linda_bot.connection.events import (
     AttemptFailed,
     BackupFailed,
@@ -26,6 +26,7 @@ from linda_bot.health.events import HealthRecordFailed, HealthRecordRecovered
 from linda_bot.kernel.alerts import AlertCleared, AlertRaised, AlertReminded
 from linda_bot.kernel.events import Event
 from linda_bot.kernel.masking import printable
+from linda_bot.kernel.sentences import sentence
 from linda_bot.web.events import PageOpened
 from linda_bot.whatsapp.events import QrRoundEnded
 

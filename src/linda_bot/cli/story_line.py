@@ -5,7 +5,7 @@ from typing import NamedTuple
 from linda_bot.kernel.ansi import BOLD, DIM, GREEN, RED, RESET, YELLOW
 from linda_bot.kernel.spans import span
 
-__all__ = ["BOLD", "DIM", "GREEN", "RED", "RESET", "YELLOW", "Line", "sentence", "span"]
+__all__ = ["BOLD", "DIM", "GREEN", "RED", "RESET", "YELLOW", "Line", "span"]
 
 
 class Line(NamedTuple):
@@ -13,9 +13,3 @@ class Line(NamedTuple):
 
     text: str
     style: str = ""
-
-
-def sentence(text: str) -> str:
-    """Make a reason a sentence."""
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
 
-from linda_bot.web.pages.texts import USUAL, fit, sentence
+from linda_bot.kernel.sentences import sentence
+from linda_bot.web.pages.texts import USUAL, fit
 
 NUMBER = "971505760056"
 

@@ -16,6 +16,7 @@ from linda_bot.app.pairing import PairingView, Stage
 from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.events import utc_now
 from linda_bot.kernel.masking import mask_line, mask_number, printable
+from linda_bot.kernel.sentences import sentence
 from linda_bot.web.forms import read_form
 from linda_bot.web.pages.layout import page, render
 from linda_bot.web.pages.parts import BOOT, LiveParts
@@ -180,12 +181,6 @@ def refresh_s(view: PairingView) -> int:
     """Return after how many seconds a browser without script is to look again: when the code has been replaced."""
     left_s = ceil(view.qr.left_s) + 1 if view.qr else _REFRESH_AT_LEAST_S
     return max(_REFRESH_AT_LEAST_S, min(left_s, _REFRESH_AT_MOST_S))
-
-
-def sentence(text: str) -> str:
-    """Make a reason a sentence; nothing stays nothing."""
-    text = text[:1].upper() + text[1:]
-    return text if not text or text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _readable(text: str) -> str:

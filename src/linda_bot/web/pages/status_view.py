@@ -13,10 +13,11 @@ from linda_bot.connection.lifecycle import LinkState
 from linda_bot.health.rules import advice_for
 from linda_bot.health.stats import Cell, Day
 from linda_bot.kernel.amounts import percent, size_text
+from linda_bot.kernel.sentences import sentence
 from linda_bot.kernel.spans import span
 from linda_bot.sessions.device_status import moment
 from linda_bot.web.pages.charts import Place, ceiling, curve, in_words, key, strip
-from linda_bot.web.pages.texts import LONG, SHORT, USUAL, fit, sentence
+from linda_bot.web.pages.texts import LONG, SHORT, USUAL, fit
 
 Facts = dict[str, object]
 

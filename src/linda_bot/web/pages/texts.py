@@ -10,6 +10,12 @@ from linda_bot.kernel.masking import mask_line, printable
 SHORT, USUAL, LONG = 80, 240, 480
 """Bytes of HTML."""
 
+_DEAREST = 5
+"""Bytes of HTML that a letter makes at most: a quotation mark."""
+
+_BEYOND = 100
+"""How many letters more than bytes are looked at."""
+
 
 def fit(text: str, most: int = USUAL, *, show_numbers: bool = True) -> str:
     """Return a text that makes at most so many bytes of HTML, plus an ellipsis where it is cut."""
@@ -20,17 +26,6 @@ def fit(text: str, most: int = USUAL, *, show_numbers: bool = True) -> str:
     if len(shown) * _DEAREST <= most or _size(shown) <= most:
         return shown
     return f"{shown[: sum(1 for size in _sizes(shown) if size <= most)]}…"
-
-
-def sentence(text: str) -> str:
-    """Make a reason a sentence; nothing stays nothing."""
-    text = text[:1].upper() + text[1:]
-    return text if not text or text.endswith((".", "!", "?", "…")) else f"{text}."
-
-
-_DEAREST = 5
-"""Bytes of HTML that a letter makes at most: a quotation mark."""
-_BEYOND = 100
 
 
 def _sizes(text: str) -> Iterator[int]:
