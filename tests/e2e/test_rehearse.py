@@ -23,24 +23,7 @@ _WITHIN_S = 110
 
 async def rehearse(*arguments: str | Path, **environment: str) -> Ran:
     """Rehearse to the end, with more in the environment."""
-    process = await asyncio.create_subprocess_exec(
-        *console_script(),
-        "rehearse",
-        *map(str, arguments),
-        env=plain_environment(**environment),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(_WITHIN_S):
-            out, told = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode is not None
-    return Ran(process.returncode, out.decode(), told.decode())
+    return await run_command("rehearse", *arguments, within_s=_WITHIN_S, environment=environment)
 
 
 @pytest.fixture

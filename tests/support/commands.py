@@ -30,18 +30,25 @@ def plain_environment(**changes: str) -> dict[str, str]:
     return {**inherited, "NO_COLOR": "1", **changes}
 
 
-async def run_command(*arguments: str | Path, within_s: float = 30) -> Ran:
-    """Run a command to its end."""
+async def run_command(
+    *arguments: str | Path, within_s: float = 30, environment: Mapping[str, str] | None = None
+) -> Ran:
+    """Run a command to its end, with more in the environment; one that does not end in time is killed."""
     process = await asyncio.create_subprocess_exec(
         *console_script(),
         *map(str, arguments),
-        env=plain_environment(),
+        env=plain_environment(**(environment or {})),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(within_s):
-        out, told = await process.communicate()
+    try:
+        async with asyncio.timeout(within_s):
+            out, told = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     assert process.returncode is not None
     return Ran(process.returncode, out.decode(), told.decode())
 
