@@ -150,4 +150,6 @@ async def test_who_stops_watching_ends_nothing_for_the_others(bot: Bot) -> None:
         await settled()
         assert len(bot.recent.with_heard(())) == 1
     await settled()
-    assert bot.bus._subscriptions == []
+    for _ in range(1000):
+        bot.bus.publish(AttemptFailed(finding="x", because="y"))
+    assert bot.bus.dropped == 0, "an inbox is open that nobody reads"
