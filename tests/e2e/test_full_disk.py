@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,28 +12,19 @@ from linda_bot.sandbox.bot_process import LISTENING, BotError, BotProcess
 from linda_bot.sandbox.contact import Contact
 from linda_bot.sandbox.server import Sandbox
 from tests.e2e.conftest import BOT, StartBot
+from tests.support import small_disk as disks
 
-_SIZE = "8m"
+_MEGABYTES = 8
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Return a file system of eight megabytes; needs root and mount."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    if os.geteuid() != 0 or mount is None or umount is None:
-        pytest.skip("a file system of its own can only be mounted by root")
-    made = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", f"size={_SIZE},mode=700", "linda-test", str(place)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if made.returncode != 0:
-        pytest.skip(f"a file system of its own cannot be mounted here: {made.stderr.strip()}")
     try:
-        yield place
-    finally:
-        subprocess.run([umount, "--lazy", str(place)], check=True)
+        with disks.small_disk(tmp_path / "disk", megabytes=_MEGABYTES) as place:
+            yield place
+    except disks.NoDiskError as error:
+        pytest.skip(str(error))
 
 
 @pytest.mark.parametrize("ending", ["orderly", "killed"])
@@ -43,7 +32,7 @@ async def test_a_start_on_a_full_disk(sandbox: Sandbox, start_bot: StartBot, sma
     """It listens or says in one line what is wrong; the link is there when there is room again."""
     await _link(sandbox, start_bot, small_disk, ending)
     before = _store(small_disk)
-    ballast = _fill(small_disk)
+    ballast = disks.fill(small_disk)
     bot = await start_bot("--data-dir", small_disk)
     code = await _come_to_an_end(bot)
 
@@ -64,7 +53,7 @@ async def test_a_damaged_store_on_a_full_disk(sandbox: Sandbox, start_bot: Start
     store = small_disk / "sessions" / "session-default" / "session.db"
     os.truncate(store, store.stat().st_size // 2)
     before = _store(small_disk)
-    ballast = _fill(small_disk)
+    ballast = disks.fill(small_disk)
     bot = await start_bot("--data-dir", small_disk)
 
     assert await bot.exited() == ExitCode.USAGE
@@ -86,7 +75,7 @@ async def test_a_disk_that_fills_up_and_is_cleared(
     await sandbox.phone(BOT).scan(await bot.qr_text())
     await bot.ready()
     assert (await friend.ask(BOT, "!ping")).text == "pong"
-    ballast = _fill(small_disk)
+    ballast = disks.fill(small_disk)
     for _ in range(5):
         await friend.send(BOT, "!ping")
     sandbox.drop(BOT)
@@ -119,19 +108,3 @@ async def _come_to_an_end(bot: BotProcess) -> int:
 
 def _store(disk: Path) -> bytes:
     return (disk / "sessions" / "session-default" / "session.db").read_bytes()
-
-
-def _fill(disk: Path) -> Path:
-    """Fill a file system to the brim."""
-    ballast = disk / "ballast"
-    descriptor = os.open(ballast, os.O_WRONLY | os.O_CREAT)
-    try:
-        size = 65536
-        while size:
-            try:
-                os.write(descriptor, bytes(size))
-            except OSError:
-                size //= 2
-    finally:
-        os.close(descriptor)
-    return ballast
