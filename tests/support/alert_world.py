@@ -54,11 +54,14 @@ class FakeFile(MemoryFile):
     def __init__(self, now: Memory | None = None) -> None:
         super().__init__(Path("nowhere"), now or Memory())
         self.disk = self.now
+        self.is_full = False
 
-    async def save(self) -> None:
-        """Write it."""
+    async def save(self) -> bool:
+        """Write it, if there is room."""
         await asyncio.sleep(0)
-        self.disk = self.now
+        if not self.is_full:
+            self.disk = self.now
+        return not self.is_full
 
 
 class AlertWorld:

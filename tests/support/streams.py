@@ -104,7 +104,7 @@ class Stream:
         lost, unknown, unexplained = [], [], []
         with closing(sqlite3.connect(mailbox)) as database:
             for text in self._ids.keys() - self.answers.keys():
-                match _fate(database, self._ids[text]):
+                match fate(database, self._ids[text]):
                     case None:
                         lost.append(text)
                     case Outbound.UNKNOWN:
@@ -122,7 +122,7 @@ class Stream:
         )
 
 
-def _fate(database: sqlite3.Connection, message_id: str) -> Outbound | str | None:
+def fate(database: sqlite3.Connection, message_id: str) -> Outbound | str | None:
     """Return what is known of the answer to a message; None when the message was never written down."""
     found = database.execute("SELECT seq, state, error FROM inbox WHERE id = ?", (message_id,)).fetchone()
     if found is None:

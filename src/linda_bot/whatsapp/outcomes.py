@@ -23,6 +23,18 @@ _BEFORE_SENDING = (
     OUTBOX_UNWRITABLE,
 )
 
+# SQLite's words for a store that cannot be used for the moment. whatsmeow (send.go) reads and writes it before anything is
+# written to the socket, and only logs what goes wrong with it afterwards.
+_STORE_TROUBLE = (
+    "disk is full",
+    "disk i/o error",
+    "no space left on device",
+    "database is locked",
+    "readonly database",
+    "unable to open database",
+    "disk image is malformed",
+)
+
 # The same files (ErrIQTimedOut, ErrMessageTimedOut, DisconnectedError): it was written, and no answer came.
 _WITHOUT_ANSWER = ("timed out", "websocket disconnected before")
 
@@ -36,7 +48,7 @@ def request_error(text: str) -> ClientError:
     if text.startswith(UNSENDABLE):
         return ClientError(text)
     lowered = text.lower()
-    if text.startswith(NOT_SENT_YET) or any(sign in lowered for sign in _BEFORE_SENDING):
+    if text.startswith(NOT_SENT_YET) or any(sign in lowered for sign in (*_BEFORE_SENDING, *_STORE_TROUBLE)):
         return NotSentError(text)
     if any(sign in lowered for sign in _WITHOUT_ANSWER):
         return NoAnswerError(text)

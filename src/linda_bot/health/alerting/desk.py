@@ -27,6 +27,8 @@ _LOOK_AT_CLOCK_S = 60.0
 _KEPT_WITHIN_S = 2.0
 """What is not on the disk by then is sent all the same."""
 
+_SAVE_AGAIN_S = 5.0
+
 
 class Manners(NamedTuple):
     """When a person is told."""
@@ -122,16 +124,20 @@ class Desk:
     async def _follow(self, events: Subscription[Event]) -> None:
         while True:
             self._end_orphans()
+            if self._dirty:
+                self._touch()
             await self._tell()
             event = await events.next_within(self._next_look_s())
             if event is not None:
                 self._take(event)
 
     def _next_look_s(self) -> float | None:
+        waits = [_SAVE_AGAIN_S] if self._dirty else []
         if not self._incidents:
-            return None
+            return waits[0] if waits else None
         now = self._now()
-        waits = [self._settled_at - now.loop_s] if self._orphans else []
+        if self._orphans:
+            waits.append(self._settled_at - now.loop_s)
         if (reminder_in_s := next_in_s(self._incidents, now, self._manners.remind)) is not None:
             waits.append(max(reminder_in_s, self._settled_at - now.loop_s))
         if self._manners.quiet is not None:
@@ -196,9 +202,13 @@ class Desk:
     async def _save(self) -> None:
         while self._dirty:
             self._dirty = False
-            await self._file.save()
+            if not await self._file.save():
+                self._dirty = True  # for the next look, or the end
+                return
 
     async def _keep(self) -> None:
+        if self._dirty:
+            self._touch()
         if self._saving is not None and not self._saving.done():
             await asyncio.wait({self._saving}, timeout=_KEPT_WITHIN_S)
 

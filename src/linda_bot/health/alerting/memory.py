@@ -115,12 +115,12 @@ class MemoryFile:
         self._written: Memory | None = None
         self._told = False
 
-    async def save(self) -> None:
-        """Bring what is remembered to the disk; a disk that does not take it is said once, and alerts go on."""
+    async def save(self) -> bool:
+        """Bring what is remembered to the disk; a disk that does not take it is said once, and returns False."""
         async with self._lock:
             memory = self.now
             if memory is self._written:
-                return
+                return True
             try:
                 await asyncio.to_thread(self._write, memory)
                 self._told = False
@@ -128,8 +128,9 @@ class MemoryFile:
                 if not self._told:
                     _log.warning("the alerts cannot be remembered: %s", error)
                 self._told = True
-            else:
-                self._written = memory
+                return False
+            self._written = memory
+            return True
 
     def _write(self, memory: Memory) -> None:
         make_private_dir(self._path.parent)

@@ -67,6 +67,24 @@ async def test_an_incident_goes_on_after_a_restart(*, killed: bool) -> None:
     assert sink.got[1][0] == pytest.approx(7200, abs=10)
 
 
+@pytest.mark.parametrize("killed", [True, False])
+async def test_what_a_full_disk_did_not_take_is_written_when_there_is_room(*, killed: bool) -> None:
+    """An incident that was told while nothing could be written is known to the next process, and its end is told."""
+    world = AlertWorld()
+    async with world.process(killed=killed):
+        world.file.is_full = True
+        world.raise_()
+        await asyncio.sleep(60)
+        world.file.is_full = False
+        await asyncio.sleep(10 if killed else 0)
+    async with world.process():
+        world.raise_()
+        world.clear()
+        await asyncio.sleep(1)
+
+    assert world.sinks[0].purposes == ["alert", "recovery"]
+
+
 async def test_a_bot_that_comes_back_gets_time_to_recover_before_anybody_is_reminded() -> None:
     """However long it was away."""
     world = AlertWorld(remind=(3600,))
