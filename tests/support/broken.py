@@ -191,8 +191,82 @@ BROKEN = {
         """,
         "it has grown by",
     ),
+    "process-crash": Broken(
+        "linda_bot.sandbox.engine",
+        """
+        from linda_bot.whatsapp.engine.process import Engine
+        from linda_bot.whatsapp.events import MessageReceived
+        whole = Engine._pass_on
+        def _pass_on(self, event):
+            if self._synced_from is None or not isinstance(event, MessageReceived):
+                whole(self, event)
+        Engine._pass_on = _pass_on
+        """,
+        "0 of 3 messages were answered",
+    ),
+    "client-crash": Broken(
+        "run",
+        """
+        import linda_bot.connection.link as module
+        from linda_bot.connection.policy import GiveUp
+        from linda_bot.kernel.errors import ExitCode
+        module.decide = lambda *_: GiveUp(ExitCode.BUG, "start again")
+        """,
+        "the bot did not say 'listening for messages'",
+    ),
+    "power-loss": Broken(
+        "run",
+        """
+        import linda_bot.app.bot as module
+        from linda_bot.kernel.errors import SessionHeldError
+        from linda_bot.sessions.rollback import boot_id, load_run_mark
+        whole = module.acquire_lock
+        async def acquire_lock(paths):
+            if load_run_mark(paths.run_mark).boot_id not in {"", boot_id()}:
+                raise SessionHeldError("another bot holds the session")
+            return await whole(paths)
+        module.acquire_lock = acquire_lock
+        """,
+        "another bot holds the session",
+    ),
+    "session-corruption": Broken(
+        "run",
+        """
+        from linda_bot.connection.session import PutBack
+        from linda_bot.connection.session_files import StoredSession
+        whole = StoredSession.recover
+        async def recover(self, because):
+            return await whole(self, because) if self._paths.store.exists() else PutBack()
+        StoredSession.recover = recover
+        """,
+        "the bot did not say 'listening for messages'",
+    ),
+    "network-loss": Broken(
+        "run",
+        """
+        import linda_bot.connection.link as module
+        from linda_bot.connection.attempt import Attempt
+        from linda_bot.connection.lifecycle import Finding
+        from linda_bot.connection.policy import Ending, Retry
+        Attempt._socket_lost = lambda self: Ending(Finding.GRACE_OVER, "the connection was lost")
+        module.decide = lambda ending, tally, *_: Retry(600.0, tally)
+        """,
+        "it did not come back within 30 s",
+    ),
+    "device-removal": Broken(
+        "run",
+        """
+        import linda_bot.connection.session_files as module
+        from linda_bot.sessions.store import side_files
+        def delete(paths, because):
+            for file in (paths.store, *side_files(paths.store)):
+                file.unlink(missing_ok=True)
+        module.set_aside = delete
+        """,
+        "0 old sessions were set aside, not 1",
+    ),
 }
-"""For each of the fifteen a fault in the feature behind it."""
+"""For each rehearsal a fault in the feature behind it."""
 
 
 def break_feature(broken: Broken, directory: Path) -> dict[str, str]:

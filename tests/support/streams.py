@@ -109,8 +109,8 @@ class Stream:
                         lost.append(text)
                     case Outbound.UNKNOWN:
                         unknown.append(text)
-                    case fate:
-                        unexplained.append(f"{text} {fate}")
+                    case other:
+                        unexplained.append(f"{text} {other}")
         return Tally(
             sent=len(self._ids),
             answered=len(self.answers),

@@ -23,8 +23,8 @@ _BEFORE_SENDING = (
     OUTBOX_UNWRITABLE,
 )
 
-# SQLite's words for a store that cannot be used for the moment. whatsmeow (send.go) reads and writes it before anything is
-# written to the socket, and only logs what goes wrong with it afterwards.
+# SQLite's words for a store that cannot be used for the moment. whatsmeow (send.go) reads and writes it before anything
+# is written to the socket, and only logs what goes wrong with it afterwards.
 _STORE_TROUBLE = (
     "disk is full",
     "disk i/o error",
