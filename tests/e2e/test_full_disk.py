@@ -11,10 +11,13 @@ from linda_bot.kernel.errors import ExitCode
 from linda_bot.sandbox.bot_process import LISTENING, BotError, BotProcess
 from linda_bot.sandbox.contact import Contact
 from linda_bot.sandbox.server import Sandbox
-from tests.e2e.conftest import BOT, StartBot
+from linda_bot.sessions.guard import set_guard
+from tests.e2e.conftest import BOT, FRIEND, StartBot
+from tests.support import echo_bot
 from tests.support import small_disk as disks
 
 _MEGABYTES = 8
+_MESSAGES = 40
 
 
 @pytest.fixture
@@ -84,6 +87,48 @@ async def test_a_disk_that_fills_up_and_is_cleared(
     friend.received()
 
     assert (await friend.ask(BOT, "!ping", within_s=30)).text == "pong"
+    assert await bot.stop() == 0
+    assert sandbox.phone(BOT).pairings == 1
+
+
+@pytest.mark.parametrize("full", ["the data directory", "the session's directory"])
+async def test_no_message_is_lost_to_a_full_disk(
+    sandbox: Sandbox, start_bot: StartBot, friend: Contact, tmp_path: Path, full: str
+) -> None:
+    """What we, or only the client library, cannot store stays with WhatsApp, and is answered when there is room."""
+    data_dir = tmp_path / "bot"
+    place = data_dir if full == "the data directory" else data_dir / "sessions"
+    place.parent.mkdir(exist_ok=True)
+    try:
+        with disks.small_disk(place, megabytes=_MEGABYTES):
+            await _live_through_a_flood(sandbox, start_bot, friend, data_dir, place)
+    except disks.NoDiskError as error:
+        pytest.skip(str(error))
+
+
+async def _live_through_a_flood(
+    sandbox: Sandbox, start_bot: StartBot, friend: Contact, data_dir: Path, disk: Path
+) -> None:
+    await asyncio.to_thread(set_guard, sandbox.directory / "contacts" / FRIEND / "contact.db")
+    settings = {"LINDA_RECONNECT__DELAYS": "[0.5]", "LINDA_RECONNECT__LOGIN_SPACING": "0"}
+    bot = await start_bot("--data-dir", data_dir, "--handlers", echo_bot.__file__, **settings)
+    await sandbox.phone(BOT).scan(await bot.qr_text())
+    await bot.ready()
+    assert await bot.stop() == 0  # with a log of its own, and room in that, the store would need no more for a while
+    bot = await start_bot("--data-dir", data_dir, "--handlers", echo_bot.__file__, **settings)
+    await bot.ready()
+    assert (await friend.ask(BOT, "before")).text == "before"
+    ballast = disks.fill(disk)
+    written = [f"while it was full {number}" for number in range(_MESSAGES)]
+    for text in written:
+        await friend.send(BOT, text)
+        await asyncio.sleep(0.05)
+    ballast.unlink()
+    heard = [(await friend.next_message(within_s=30)).text for _ in written]
+    await asyncio.sleep(1)
+
+    assert sorted(heard) == sorted(written)
+    assert friend.received() == []
     assert await bot.stop() == 0
     assert sandbox.phone(BOT).pairings == 1
 

@@ -9,8 +9,8 @@ _CUT_SHORT_S = 2.0
 _STORE_FAULTS = ("malformed", "not a database", "disk i/o error", "no such table", "sqldb", "invalid length")
 """What the library's connect error says when the store, not the network, is at fault."""
 
-_DISK_FULL = "disk is full"
-"""SQLITE_FULL, in SQLite's words."""
+_DISK_FULL = ("disk is full", "no space left on device")
+"""SQLITE_FULL, and SQLITE_IOERR with the system's reason, in SQLite's words."""
 
 _POISON = "required field"
 """The library's event pump ends with this when an event has a value that it has no word for (proto2)."""
@@ -41,7 +41,7 @@ _LOGOUTS = {
 def judge_connect_error(error: str) -> Ending:
     """Tell a damaged store, and a full disk, from a server that cannot be reached, and say it in words."""
     lowered = error.lower()
-    if _DISK_FULL in lowered:
+    if any(sign in lowered for sign in _DISK_FULL):
         return Ending(Finding.UNREACHABLE, "the session cannot be written: the disk is full", is_local=True)
     if "dial" not in lowered and any(sign in lowered for sign in _STORE_FAULTS):
         return Ending(Finding.SESSION_DAMAGED, f"the session cannot be opened ({error})")

@@ -1,4 +1,4 @@
-"""What an error text of the client library means for the request it answers; the one place that decides it."""
+"""What an error text of the client library means; the one place that decides whether something may be repeated."""
 
 from linda_bot.whatsapp.port import ClientError, NoAnswerError, NotSentError
 
@@ -25,15 +25,8 @@ _BEFORE_SENDING = (
 
 # SQLite's words for a store that cannot be used for the moment. whatsmeow (send.go) reads and writes it before anything
 # is written to the socket, and only logs what goes wrong with it afterwards.
-_STORE_TROUBLE = (
-    "disk is full",
-    "disk i/o error",
-    "no space left on device",
-    "database is locked",
-    "readonly database",
-    "unable to open database",
-    "disk image is malformed",
-)
+_UNWRITABLE = ("disk is full", "no space left on device", "readonly database")
+_STORE_TROUBLE = (*_UNWRITABLE, "disk i/o error", "database is locked", "unable to open database", "image is malformed")
 
 # The same files (ErrIQTimedOut, ErrMessageTimedOut, DisconnectedError): it was written, and no answer came.
 _WITHOUT_ANSWER = ("timed out", "websocket disconnected before")
@@ -53,3 +46,11 @@ def request_error(text: str) -> ClientError:
     if any(sign in lowered for sign in _WITHOUT_ANSWER):
         return NoAnswerError(text)
     return ClientError(text)
+
+
+def store_is_unwritable(line: str) -> bool:
+    """Return whether a line of the library's log ends with the reason that its store takes nothing any more.
+
+    Only its end counts: what stands before may be a stranger's words.
+    """
+    return line.lower().rstrip().endswith(_UNWRITABLE)

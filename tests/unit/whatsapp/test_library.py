@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from linda_bot.whatsapp.outcomes import request_error
+from linda_bot.connection.lifecycle import Finding
+from linda_bot.connection.reasons import judge_connect_error
+from linda_bot.whatsapp.outcomes import request_error, store_is_unwritable
 from linda_bot.whatsapp.port import ClientError, NoAnswerError, NotSentError
 
 TRANSLATE = """
@@ -120,3 +122,25 @@ def test_a_store_of_any_name_is_that_file(tmp_path: Path, name: str) -> None:
 def test_only_what_provably_did_not_leave_may_be_repeated(text: str, kind: type[ClientError]) -> None:
     """Everything else is not known, or refused for good."""
     assert type(request_error(text)) is kind
+
+
+@pytest.mark.parametrize(
+    ("line", "unwritable"),
+    [
+        ("Error decrypting message A from B: failed to store session with C: database or disk is full", True),
+        ("Failed to get prekey for retry receipt: disk I/O error: no space left on device", True),
+        ("Failed to update push name: attempt to write a readonly database", True),
+        ("Error decrypting message database or disk is full from B: no session found for user C", False),
+        ("Failed to read the frame: unexpected EOF", False),
+    ],
+)
+def test_only_the_reason_at_the_end_of_a_line_counts(line: str, *, unwritable: bool) -> None:
+    """A stranger who calls a message `disk is full` ends no connection."""
+    assert store_is_unwritable(line) is unwritable
+
+
+def test_a_full_disk_is_no_damaged_store() -> None:
+    """In whichever of SQLite's words; it is waited for room, and nothing is set aside."""
+    for words in ("database or disk is full", "disk I/O error: no space left on device"):
+        ending = judge_connect_error(f"failed to upgrade database: {words}")
+        assert (ending.finding, ending.is_local) == (Finding.UNREACHABLE, True)

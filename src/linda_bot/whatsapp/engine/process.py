@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import NoReturn, assert_never
 
 import msgspec
@@ -28,6 +28,7 @@ from linda_bot.whatsapp.events import (
     QrIssued,
     QrRoundEnded,
 )
+from linda_bot.whatsapp.outcomes import store_is_unwritable
 from linda_bot.whatsapp.wire import (
     AnyReply,
     AnyRequest,
@@ -122,6 +123,8 @@ class Engine:
         """When the link came up; None again once everything that waited was delivered."""
         self._last_line = ""
         self._repeats = 0
+        self._hanging_up = Lock()
+        self._has_hung_up = False
         self.writes_down = False
 
     def carry_out(self, request: AnyRequest) -> None:
@@ -189,6 +192,8 @@ class Engine:
 
         try:
             entry = translation.translate_log(payload)
+            if store_is_unwritable(entry.line):
+                self._hang_up(entry.line)
             if entry.line == self._last_line:  # it says some things for every message of a flood
                 self._repeats += 1
                 return
@@ -198,6 +203,20 @@ class Engine:
             self._tell(entry)
         except Exception as error:  # noqa: BLE001 (an exception would vanish in the callback)
             self._tell(EnginePrinted(line=f"a log line was not understood: {error!r}", level="error"))
+
+    def _hang_up(self, because: str) -> None:
+        """End the connection before WhatsApp is told that a message has arrived which could not be stored.
+
+        The library says that it cannot store one, then confirms it and asks its sender for it again, a few times within
+        a moment, then never more (whatsmeow message.go, decryptMessages; retry.go). It waits for us while it says so:
+        what it would send next finds no connection, and the message stays with WhatsApp.
+        """
+        with self._hanging_up:
+            if self._has_hung_up or not self._online.is_set():
+                return
+            self._has_hung_up = True
+            self._within(_CLOSE_WITHIN_S, self._library.disconnect)
+            self._tell(ConnectEnded(error=because))
 
     def _connect(self, request: Connect) -> None:
         from linda_bot.whatsapp.engine.library import Library
