@@ -2,23 +2,35 @@
 
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 
 import linda_bot
+import linda_bot.testing
+from tests.support.public_names import MODULES, WRITTEN_DOWN, surface
 
 
-@pytest.mark.parametrize("name", linda_bot.__all__)
-def test_every_public_name_is_there(name: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [pytest.param(module, name, id=f"{module.__name__}.{name}") for module in MODULES for name in module.__all__],
+)
+def test_every_public_name_is_there(module: ModuleType, name: str) -> None:
     """And is seen by `dir`."""
-    assert getattr(linda_bot, name)
-    assert name in dir(linda_bot)
+    assert hasattr(module, name)
+    assert name in dir(module)
 
 
-def test_other_names_are_not() -> None:
+@pytest.mark.parametrize("module", [linda_bot, linda_bot.testing])
+def test_other_names_are_not(module: ModuleType) -> None:
     """As in any module."""
     with pytest.raises(AttributeError, match="no attribute 'Robot'"):
-        linda_bot.Robot  # type: ignore[attr-defined]  # noqa: B018 (looking it up is the point)
+        module.Robot  # noqa: B018 (looking it up is the point)
+
+
+def test_no_public_name_comes_or_goes_unawares() -> None:
+    """Whoever changes what authors can write says so: `python -m tests.support.public_names`, and the changelog."""
+    assert surface() == WRITTEN_DOWN.read_text().splitlines()
 
 
 def test_importing_the_package_loads_nothing() -> None:

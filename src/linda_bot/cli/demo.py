@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from linda_bot.sandbox.bot_process import BotProcess
 
 _BOT, _FRIEND = "971505760056", "4915112345678"
+_NEEDED = ("aiohttp", "cryptography", "trustme", "xeddsa", "zxingcpp")
 _WHILE_DOWN = 3
 _READING_S = 1.2
 _BOLD, _DIM, _GREEN, _CYAN, _RED, _RESET = (f"\x1b[{code}m" for code in (1, 2, 32, 36, 31, 0))
@@ -36,13 +38,11 @@ class DemoFailedError(LindaError):
 
 def demo() -> int:
     """Run the demo; exit code 0 only if all of it happened."""
-    try:
-        import aiohttp  # noqa: F401 (only to see whether it is there)
-        import xeddsa  # noqa: F401
-        import zxingcpp  # noqa: F401
-    except ImportError as error:
-        message = f"the demo needs the sandbox's libraries ({error.name} is missing): pip install 'linda-bot[sandbox]'"
-        raise UsageError(message) from error
+    missing = next((name for name in _NEEDED if find_spec(name) is None), None)
+    if missing:
+        raise UsageError(
+            f"the demo needs the sandbox's libraries ({missing} is missing): pip install 'linda-bot[sandbox]'"
+        )
     started = time.monotonic()
     stage = _Stage()
     with tempfile.TemporaryDirectory(prefix="linda-bot-demo-") as directory:

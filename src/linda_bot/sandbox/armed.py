@@ -97,9 +97,9 @@ class Armed:
         """Messages that are taken and not acknowledged."""
         self.message_errors: Turns[str] = Turns()
         """Codes with which messages are refused."""
-        self.false_tls = Allowance()
-        self.false_noise = Allowance()
-        self.passkey = Allowance()
+        self.false_tls: Allowance = Allowance()
+        self.false_noise: Allowance = Allowance()
+        self.passkey: Allowance = Allowance()
         self._closing_step = ""
         self._cut_login: tuple[str, int] | None = None
         self._delays_s: dict[str, float] = {}

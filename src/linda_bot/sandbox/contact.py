@@ -35,9 +35,9 @@ class Contact:
 
     def __init__(self, number: str, directory: Path, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self.number = number
-        self.dropped_old_counter = 0
+        self.dropped_old_counter: int = 0
         """How many messages its library dropped because their counter was used before."""
-        self.online = False
+        self.online: bool = False
         """Whether it has connected; its library reconnects by itself."""
         self._directory = directory
         self._client = EngineClient(command, environment)

@@ -33,7 +33,7 @@ class Front:
         self._server: asyncio.Server | None = None
         self._web = web.Server(self._on_request, access_log=None)
         self._tunnels: set[_Tunnel] = set()
-        self.port = 0
+        self.port: int = 0
         self.black_hole = False
         """Accept connections and never answer."""
         self.refuse = False

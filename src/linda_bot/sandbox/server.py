@@ -48,16 +48,16 @@ class Sandbox:
 
     def __init__(self, directory: Path, *, port: int = 0) -> None:
         """Describe a server that keeps its memory in a directory; without a port it takes the one it had there."""
-        self.directory = directory.absolute()
+        self.directory: Path = directory.absolute()
         self._port = port
         self.notes: deque[NoteTaken] = deque(maxlen=_KEPT_NOTES)
         self.counts: Counter[str] = Counter()
         self._ids = itertools.count(1)
         self._sessions: set[Session] = set()
         self._held: set[str] = set()
-        self.armed = Armed()
+        self.armed: Armed = Armed()
         """Faults that wait for a client to come."""
-        self.lasting = LastingFaults()
+        self.lasting: LastingFaults = LastingFaults()
         """Faults that last for a while."""
 
     async def __aenter__(self) -> Self:
@@ -72,18 +72,18 @@ class Sandbox:
     async def _open(self, closing: AsyncExitStack) -> None:
         make_private_dir(self.directory)
         closing.callback(os.close, _hold(self.directory))
-        self.codec = Codec(await asyncio.to_thread(load_tokens, self.directory))
-        self.registry = Registry(self.directory / "server.db")
+        self.codec: Codec = Codec(await asyncio.to_thread(load_tokens, self.directory))
+        self.registry: Registry = Registry(self.directory / "server.db")
         closing.callback(self.registry.close)
         self._root = self.registry.secret("root")
-        self.static_key = self.registry.secret("static")
+        self.static_key: KeyPair = self.registry.secret("static")
         intermediate = self.registry.secret("intermediate")
         self._noise_chain = noise_chain(self._root, intermediate, self.static_key)
         self._false_noise_chain = noise_chain(KeyPair.new(), intermediate, self.static_key)
         self._ca_file = self.directory / "ca.pem"
         self._tls, self._false_tls = tls_context(self._ca_file), false_tls_context()
-        self.media = Media(self.directory / "media", self.static_key.private, self.note)
-        self.front = Front(self._tls, self._serve, self.media.answer)
+        self.media: Media = Media(self.directory / "media", self.static_key.private, self.note)
+        self.front: Front = Front(self._tls, self._serve, self.media.answer)
         self.front.pick_context = lambda: self._false_tls if self.armed.false_tls.take() else self._tls
         closing.push_async_callback(self.front.close)
         closing.push_async_callback(self.lasting.clear)

@@ -31,10 +31,10 @@ class Session:
     def __init__(self, server: "Sandbox", socket: web.WebSocketResponse) -> None:
         self.server = server
         self.account: Account | None = None
-        self.device = 0
+        self.device: int = 0
         self.active = False
         """Whether it takes messages: after its login it is passive for a moment."""
-        self.ended = False
+        self.ended: bool = False
         """Whether the line was cut or closed."""
         self.registration: pairing.Registration | None = None
         self.code_request: pairing_code.CodeRequest | None = None

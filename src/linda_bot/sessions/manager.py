@@ -60,7 +60,7 @@ class SessionManager:
         self, data_dir: Path, account: str = DEFAULT_ACCOUNT, *, vault: Vault | None = None, keep: int = KEEP
     ) -> None:
         """Take where the session is, the vault that seals its backups (none: in the clear), how many are kept."""
-        self.paths = SessionPaths(Path(data_dir).absolute(), account)
+        self.paths: SessionPaths = SessionPaths(Path(data_dir).absolute(), account)
         self.vault = vault
         self.keep = keep
 

@@ -25,8 +25,8 @@ class Vault:
     def __init__(self, keys: Sequence[str]) -> None:
         """Take keys, the newest first; raises UsageError for one that is no key."""
         self._box = _box(keys)
-        self.keys = tuple(keys)
-        self.fingerprints = tuple(fingerprint(key) for key in keys)
+        self.keys: tuple[str, ...] = tuple(keys)
+        self.fingerprints: tuple[str, ...] = tuple(fingerprint(key) for key in keys)
 
     def seal(self, data: bytes) -> bytes:
         """Encrypt with the first key."""

@@ -38,7 +38,7 @@ class TestBot(Assertions):
     """
 
     __test__ = False
-    number = ME.number
+    number: str = ME.number
     """The phone number of the bot's account."""
 
     def __init__(

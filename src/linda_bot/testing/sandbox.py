@@ -31,9 +31,9 @@ class WhatsApp:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.background = Background()
+        self.background: Background = Background()
         """Where the server runs; `background.do(...)` runs a coroutine beside it."""
-        self.sandbox = Sandbox(directory)
+        self.sandbox: Sandbox = Sandbox(directory)
         """The server itself, to be used in `background` only."""
         self._closing = AsyncExitStack()
         self._people: dict[str, Person] = {}
@@ -88,7 +88,7 @@ class Person:
     """Somebody who writes to bots with a real client."""
 
     def __init__(self, whatsapp: WhatsApp, client: Client, name: str) -> None:
-        self.number = client.number
+        self.number: str = client.number
         self.name = name
         self.client = client
         """Their client, to be used in the sandbox's loop only."""
@@ -129,7 +129,7 @@ class LinkedBot:
         self, whatsapp: WhatsApp, number: str, handlers: Path | str, settings: Mapping[str, str], importable: Path
     ) -> None:
         self.number = number
-        self.directory = Path(tempfile.mkdtemp(prefix="bot-", dir=whatsapp.directory))
+        self.directory: Path = Path(tempfile.mkdtemp(prefix="bot-", dir=whatsapp.directory))
         """Its data directory, in which it runs."""
         self._whatsapp = whatsapp
         self._arguments = ("run", "--sandbox", str(whatsapp.directory), "--data-dir", str(self.directory))
