@@ -5,12 +5,10 @@
 
 import argparse
 import asyncio
-import json
 import shutil
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
@@ -19,6 +17,7 @@ import msgspec
 
 from linda_bot import __version__
 from trials.chaos.acts import ACTS
+from trials.chaos.results import Result, result_of, table
 from trials.chaos.schedule import plan
 from trials.chaos.trial import Round, keep_evidence, open_stage, play
 from trials.durations import seconds_of
@@ -56,27 +55,6 @@ async def run(
                         print(f"    kept in {place}; to see it again: make chaos SEED={seed} ROUNDS={number}")
                         break
     return rounds, left_out
-
-
-def summary(seed: int, rounds: list[Round], left_out: tuple[str, ...], took_s: float) -> dict[str, object]:
-    """Return what the rounds of a seed came to, for a file."""
-    sizes = [each.size for each in rounds if each.size]
-    acts = Counter(done.act for each in rounds for done in each.acts)
-    return {
-        "version": __version__,
-        "seed": seed,
-        "minutes": round(took_s / 60, 1),
-        "rounds": len(rounds),
-        "acts": {name: acts[name] for name in ACTS},
-        "left_out": left_out,
-        "starts": sum(each.starts for each in rounds),
-        "messages": sum(each.sent for each in rounds),
-        "answered": sum(each.answered for each in rounds),
-        "lost_as_documented": sum(each.lost for each in rounds),
-        "unknown_as_documented": sum(each.unknown for each in rounds),
-        "memory_mb": [min((s["memory_mb"] for s in sizes), default=0), max((s["memory_mb"] for s in sizes), default=0)],
-        "violations": {each.number: each.violations for each in rounds if each.violations},
-    }
 
 
 def _tell(seed: int, played: Round) -> None:
@@ -119,7 +97,11 @@ def main() -> int:
     parser.add_argument("--only", default="", help=f"only such acts, parted by commas: {', '.join(ACTS)}")
     parser.add_argument("--quiet", action="store_true", help="one line a round")
     parser.add_argument("--result", type=Path, help="a file for what it came to, as JSON")
+    parser.add_argument("--table", type=Path, nargs="+", metavar="RESULT", help="only print such files as a table")
     options = parser.parse_args()
+    if options.table:
+        print(table([msgspec.json.decode(file.read_bytes(), type=Result) for file in options.table]))
+        return 0
     try:
         only = known(options.only)
         lasts_s, numbers = seconds_of(options.lasts), numbers_of(options.rounds)
@@ -127,12 +109,21 @@ def main() -> int:
         parser.error(str(error))
     began = time.monotonic()
     rounds, left_out = asyncio.run(run(options.seed, numbers, began + lasts_s, only=only, quiet=options.quiet))
-    found = summary(options.seed, rounds, left_out, time.monotonic() - began)
+    found = result_of(
+        rounds,
+        version=__version__,
+        seed=options.seed,
+        took_s=time.monotonic() - began,
+        known=tuple(ACTS),
+        left_out=left_out,
+    )
     if options.result:
         options.result.parent.mkdir(parents=True, exist_ok=True)
-        options.result.write_text(json.dumps(found, indent=2) + "\n")
-    print(json.dumps(found, indent=2))
-    return 1 if found["violations"] else 0
+        options.result.write_bytes(msgspec.json.format(msgspec.json.encode(found)))
+    print(table([found]))
+    for number, violations in found.violations.items():
+        print(f"round {number}:", *violations, sep="\n  ")
+    return 1 if found.violations else 0
 
 
 if __name__ == "__main__":

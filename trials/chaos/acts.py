@@ -146,12 +146,20 @@ async def _friend_dropped(world: World, chance: Random) -> str:
     return "the line of somebody who writes"
 
 
+async def _strike(blow: Callable[[], str]) -> str:
+    """Do damage to files; a disk that is full at that moment leaves less of them than was meant."""
+    try:
+        return await asyncio.to_thread(blow)
+    except OSError as error:
+        return f"something ({error.strerror})"
+
+
 async def _damage_session(world: World, chance: Random) -> str:
     in_order = chance.random() < 0.5
     world.excuse.put_back += 1
     world.excuse.unknown += not in_order
     async with world.bot.down(in_order=in_order):
-        return await asyncio.to_thread(damage, chance.getrandbits(32), world.data_dir)
+        return await _strike(lambda: damage(chance.getrandbits(32), world.data_dir))
 
 
 async def _damage_state_files(world: World, chance: Random) -> str:
@@ -172,7 +180,7 @@ async def _damage_mailbox(world: World, chance: Random) -> str:
         world.engine_may_end()
         if not path.is_file():
             return "there was none"
-        done = await asyncio.to_thread(blow, chance, path)
+        done = await _strike(lambda: blow(chance, path))
         world.excuse.mailbox = done
         return f"{path.name} {done}"
 

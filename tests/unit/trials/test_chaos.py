@@ -7,8 +7,10 @@ import pytest
 from trials.chaos import __main__ as command
 from trials.chaos.acts import ACTS
 from trials.chaos.alerts import Notice, mistakes, open_incidents
+from trials.chaos.results import result_of, table
 from trials.chaos.schedule import plan
 from trials.chaos.sizes import Size, too_large
+from trials.chaos.trial import Done, Round
 from trials.chaos.world import Excuse
 
 WEIGHTS = {name: act.weight for name, act in ACTS.items()}
@@ -82,3 +84,27 @@ def test_rounds_and_acts_are_named_as_they_are() -> None:
     assert command.known("disk full, flood") == ("disk full", "flood")
     with pytest.raises(ValueError, match="no act 'disk ful'"):
         command.known("disk ful")
+
+
+def test_a_table_tells_what_was_done_and_what_came_of_it() -> None:
+    """Each seed has a column, each violation counts, and acts that never came are told, too."""
+    bad = Round(
+        number=3,
+        acts=(Done(1.0, "flood", "20 messages"),),
+        took_s=20.0,
+        up_after_s=2.5,
+        starts=2,
+        sent=1234,
+        answered=1230,
+        lost=4,
+        unknown=0,
+        size={"memory_mb": 61.0},
+        violations=("a", "b"),
+    )
+    found = result_of([bad], version="1", seed=9, took_s=90, known=["drop", "flood"], left_out=())
+    assert found.violations == {3: ("a", "b")}
+    lines = table([found, found]).splitlines()
+    assert lines[0] == "| | seed 9 | seed 9 |"
+    assert "| messages written | 1,234 | 1,234 |" in lines
+    assert "| **violations** | **2** | **2** |" in lines
+    assert lines[-1] == "Blows: drop 0, flood 2."
