@@ -123,16 +123,23 @@ class RehearsedBot:
         for _ in range(count):
             await self._friend.send(self.number, self._ping)
 
+    async def say(self, count: int) -> None:
+        """Have the bot write so many messages to the friend by itself, with `linda-bot send`; raises MissedError."""
+        for number in range(1, count + 1):
+            ran = await self.command("send", self._friend.number, f"message {number}")
+            if ran.code:
+                raise MissedError(f"`linda-bot send` ended with exit code {ran.code}")
+
     async def answers(self, count: int, *, within_s: float = 20) -> None:
-        """Wait for so many answers; raises MissedError when there are fewer, or more come."""
+        """Wait for so many messages to the friend; raises MissedError when there are fewer, or more come."""
         for number in range(count):
             try:
                 await self._answer(self._friend, within_s)
             except MissedError:
-                raise MissedError(f"{number} of {count} messages were answered") from None
+                raise MissedError(f"{number} of {count} answers arrived") from None
         await asyncio.sleep(_SETTLE_S)
         if more := len(self._friend.received()):
-            raise MissedError(f"{count + more} answers came to {count} messages")
+            raise MissedError(f"{count + more} answers came, not {count}")
 
     async def settle(self) -> None:
         """Let answers arrive, until none has come for a moment."""
