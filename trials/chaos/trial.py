@@ -217,7 +217,8 @@ async def _judge(stage: Stage) -> tuple[list[str], Fates | None, Size | None]:
         return _take(stage.breaches), None, None
     await _settle(world)
     fates = world.friends.take_stock(world.mailbox)
-    found = [*_missing(fates, world.excuse), *_too_many(world)]
+    dropped = world.friends.take_dropped()
+    found = [*_missing(fates, world.excuse, dropped), *_too_many(world, dropped)]
     alerts = stage.alerts
     if not await _until(lambda: not open_incidents(alerts.told()), within_s=_TOLD_WITHIN_S):
         left = open_incidents(alerts.told())
@@ -237,11 +238,12 @@ async def _judge(stage: Stage) -> tuple[list[str], Fates | None, Size | None]:
     return found + _take(stage.breaches), fates, size
 
 
-def _missing(fates: Fates, excuse: Excuse) -> Iterator[str]:
+def _missing(fates: Fates, excuse: Excuse, dropped: int) -> Iterator[str]:
     if excuse.mailbox:
         return
     refused = [each for each in fates.unexplained if "server returned error" in each]
     others = [each for each in fates.unexplained if each not in refused] + refused[excuse.refused :]
+    others = others[dropped if excuse.put_back else 0 :]
     if others:
         yield f"{len(others)} messages have no answer, for example {others[0]}"
     if len(fates.lost) > excuse.lost:
@@ -250,11 +252,11 @@ def _missing(fates: Fates, excuse: Excuse) -> Iterator[str]:
         yield f"of {len(fates.unknown)} answers nobody knows whether they arrived, {excuse.unknown} may be so"
 
 
-def _too_many(world: World) -> Iterator[str]:
+def _too_many(world: World, dropped: int) -> Iterator[str]:
     doubled = world.friends.take_doubled()
     if doubled and not world.excuse.mailbox:
         yield f"{len(doubled)} messages were answered more than once, for example {doubled[:3]}"
-    if dropped := world.friends.take_dropped():
+    if dropped and not world.excuse.put_back:
         yield f"{dropped} answers were dropped, because their Signal counter had been used before"
 
 
