@@ -124,7 +124,10 @@ class Friends:
         return found
 
     def take_dropped(self) -> int:
-        """Return how many answers their libraries have dropped since the last time, for a counter used before."""
+        """Return how many answers their libraries have dropped since the last time, for a counter used before.
+
+        Also copies of answers that they have: WhatsApp delivers anew what a lost line has left in doubt.
+        """
         total = self._dropped + sum(contact.dropped_old_counter for contact in self._contacts.values())
         found, self._dropped_told = total - self._dropped_told, total
         return found

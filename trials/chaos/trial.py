@@ -218,7 +218,7 @@ async def _judge(stage: Stage) -> tuple[list[str], Fates | None, Size | None]:
     await _settle(world)
     fates = world.friends.take_stock(world.mailbox)
     dropped = world.friends.take_dropped()
-    found = [*_missing(fates, world.excuse, dropped), *_too_many(world, dropped)]
+    found = [*_missing(fates, world.excuse, dropped), *_doubled(world)]
     alerts = stage.alerts
     if not await _until(lambda: not open_incidents(alerts.told()), within_s=_TOLD_WITHIN_S):
         left = open_incidents(alerts.told())
@@ -252,12 +252,10 @@ def _missing(fates: Fates, excuse: Excuse, dropped: int) -> Iterator[str]:
         yield f"of {len(fates.unknown)} answers nobody knows whether they arrived, {excuse.unknown} may be so"
 
 
-def _too_many(world: World, dropped: int) -> Iterator[str]:
+def _doubled(world: World) -> Iterator[str]:
     doubled = world.friends.take_doubled()
     if doubled and not world.excuse.mailbox:
         yield f"{len(doubled)} messages were answered more than once, for example {doubled[:3]}"
-    if dropped and not world.excuse.put_back:
-        yield f"{dropped} answers were dropped, because their Signal counter had been used before"
 
 
 async def _settle(world: World) -> None:

@@ -3,8 +3,12 @@
 whatsmeow receives and sends in one Signal session without a lock around both. A message that arrives while an answer
 is encrypted may store the session as it was before the answer, with the old sending counter; the next answer uses that
 counter again, and the receiver drops it without a word (measured: 3 to 18 % of the answers in a burst). The trigger
-runs within the statement that stores, so nothing can come between: where the sending chain is the same and its index
-would go back, the newer sending chain stays. What was received is stored as it came.
+runs within the statement that stores, so nothing can come between: where the sending chain is one that has gone on
+since, the newer one takes its place. What was received is stored as it came.
+
+A chain may also come back later: libsignal keeps former sessions in the record, and makes one the current one again
+when somebody writes in it, as happens when both sides begin sessions at the same time. So the last few chains of each
+contact that were replaced are remembered in a table of ours.
 
 The record is JSON in a BLOB (libsignal's `SessionState`). A record of another form switches the trigger off, it never
 makes a statement fail.
@@ -23,22 +27,47 @@ _KEY = "$.SessionState.SenderChain.SenderRatchetKeyPublic"
 _INDEX = "$.SessionState.SenderChain.ChainKey.Index"
 _CHAIN = "$.SessionState.SenderChain"
 
-# As text: newer versions of SQLite take a BLOB for their own binary JSON.
-_OLD, _NEW = "CAST(OLD.session AS TEXT)", "CAST(NEW.session AS TEXT)"
+_REMEMBERED = 5
+"""So many replaced chains of each contact."""
+
+
+def _of(record: str, path: str, kind: str) -> str:
+    """Return SQL for a part of a record; NULL where the record is of another form.
+
+    As text: newer versions of SQLite take a BLOB for their own binary JSON.
+    """
+    text = f"CAST({record}.session AS TEXT)"
+    typed = f"CASE json_type({text}, '{path}') WHEN '{kind}' THEN json_extract({text}, '{path}') END"
+    return f"CASE WHEN json_valid({text}) THEN {typed} END"
+
+
+_OLD_KEY, _OLD_INDEX, _OLD_CHAIN = _of("OLD", _KEY, "text"), _of("OLD", _INDEX, "integer"), _of("OLD", _CHAIN, "object")
+_NEW_KEY, _NEW_INDEX = _of("NEW", _KEY, "text"), _of("NEW", _INDEX, "integer")
+_NEWER = f"SELECT chain FROM linda_bot_chains WHERE key = {_NEW_KEY} AND number > {_NEW_INDEX}"  # noqa: S608
 _TRIGGER = f"""
 CREATE TRIGGER {_NAME} AFTER UPDATE OF session ON whatsmeow_sessions
-WHEN CASE WHEN json_valid({_OLD}) AND json_valid({_NEW})
-    THEN json_extract({_OLD}, '{_KEY}') = json_extract({_NEW}, '{_KEY}')
-        AND json_type({_OLD}, '{_INDEX}') = 'integer' AND json_type({_NEW}, '{_INDEX}') = 'integer'
-        AND json_extract({_NEW}, '{_INDEX}') < json_extract({_OLD}, '{_INDEX}')
-    ELSE 0 END
+WHEN NOT coalesce({_OLD_KEY} = {_NEW_KEY} AND {_OLD_INDEX} <= {_NEW_INDEX}, 0)
 BEGIN
+    INSERT INTO linda_bot_chains
+    SELECT {_OLD_KEY}, NEW.their_id, {_OLD_INDEX}, {_OLD_CHAIN}
+    WHERE {_OLD_KEY} IS NOT NULL AND {_OLD_INDEX} IS NOT NULL
+    ON CONFLICT (key) DO UPDATE SET number = excluded.number, chain = excluded.chain WHERE excluded.number > number;
+    INSERT INTO linda_bot SELECT 'guard_caught', 1 WHERE EXISTS ({_NEWER})
+    ON CONFLICT (name) DO UPDATE SET value = value + 1;
     UPDATE whatsmeow_sessions
-    SET session = CAST(json_set({_NEW}, '{_CHAIN}', json(json_extract({_OLD}, '{_CHAIN}'))) AS BLOB)
-    WHERE our_jid = NEW.our_jid AND their_id = NEW.their_id;
-    INSERT INTO linda_bot VALUES ('guard_caught', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1;
+    SET session = CAST(json_set(CAST(NEW.session AS TEXT), '{_CHAIN}', json(({_NEWER}))) AS BLOB)
+    WHERE our_jid = NEW.our_jid AND their_id = NEW.their_id AND EXISTS ({_NEWER});
+    DELETE FROM linda_bot_chains WHERE their_id = NEW.their_id AND rowid NOT IN (
+        SELECT rowid FROM linda_bot_chains WHERE their_id = NEW.their_id ORDER BY rowid DESC LIMIT {_REMEMBERED});
 END
 """.strip()  # noqa: S608 (nothing in it comes from outside)
+_CHAINS = (
+    (
+        "CREATE TABLE IF NOT EXISTS linda_bot_chains"
+        " (key TEXT PRIMARY KEY, their_id TEXT NOT NULL, number INTEGER NOT NULL, chain TEXT NOT NULL)"
+    ),
+    "CREATE INDEX IF NOT EXISTS linda_bot_chains_of ON linda_bot_chains (their_id)",
+)
 _TABLE = "CREATE TABLE IF NOT EXISTS linda_bot (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
 _RECORD = "CAST(session AS TEXT)"
 _MISFITS = f"""
@@ -69,6 +98,8 @@ def set_guard(store: Path) -> Guard:
     """
     with opened(store, "rw", busy_s=_BUSY_S) as database:
         database.execute(_TABLE)
+        for statement in _CHAINS:
+            database.execute(statement)
         if _found(database) != _TRIGGER:
             with database:
                 database.execute("BEGIN IMMEDIATE")  # not for a moment without the old one

@@ -17,6 +17,7 @@ def strip_ratchets(store: Path, identity: Identity) -> int:
     """
     with opened(store, "rw") as database, database:
         gone = _delete(database, "whatsmeow_sessions", "DELETE FROM whatsmeow_sessions", [()])
+        _delete(database, "linda_bot_chains", "DELETE FROM linda_bot_chains", [()])
         ours = "DELETE FROM whatsmeow_sender_keys WHERE sender_id GLOB ?"
         return gone + _delete(database, "whatsmeow_sender_keys", ours, [(name,) for name in _own_names(identity)])
 

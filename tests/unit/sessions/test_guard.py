@@ -185,6 +185,44 @@ def test_an_index_that_goes_back_does_not(store: Path, library: Library) -> None
     assert caught(store) == 1
 
 
+def test_a_chain_that_comes_back_later_has_not_gone_back(store: Path, library: Library) -> None:
+    """A former session that is the current one again, as it was archived before the last answers: they count."""
+    library.put(record(7, ratchet="first"))
+    library.put(record(0, ratchet="second"))
+    library.put(record(1, ratchet="second"))
+    library.put(record(5, ratchet="first", received=9))
+
+    found = json.loads(library.get())["SessionState"]
+    assert found["SenderChain"] == chain("first", 7)
+    assert found["ReceiverChains"][1]["ChainKey"]["Index"] == 9
+    assert caught(store) == 1
+    library.put(record(8, ratchet="first"))
+    library.put(record(2, ratchet="second"))
+    assert json.loads(library.get())["SessionState"]["SenderChain"] == chain("second", 2)
+    assert caught(store) == 1
+
+
+def test_a_chain_comes_back_through_a_session_that_has_not_sent(store: Path, library: Library) -> None:
+    """A session in which nothing was sent yet has no chain; the one before is remembered all the same."""
+    library.put(record(7, ratchet="first"))
+    library.put(with_state({"SenderChain": None}))
+    library.put(record(6, ratchet="first"))
+
+    assert json.loads(library.get())["SessionState"]["SenderChain"] == chain("first", 7)
+    assert caught(store) == 1
+
+
+def test_what_is_remembered_stays_small(store: Path, library: Library) -> None:
+    """A few chains of each contact, however often they change; another contact's are another's."""
+    for number in range(200):
+        library.put(record(number % 3, ratchet=f"chain {number}"))
+        library.put(record(number % 3, ratchet=f"other {number}"), their_id="another:0")
+
+    counts = library.database.execute("SELECT count(*) FROM linda_bot_chains GROUP BY their_id").fetchall()
+    assert counts == [(5,), (5,)]
+    assert caught(store) == 0
+
+
 def test_the_counter_only_grows_whatever_comes(store: Path, library: Library) -> None:
     """A roll-back in every second store, by up to three: as in the worst burst that was measured."""
     highest = 0
@@ -280,8 +318,8 @@ def test_nothing_makes_a_statement_fail(old: object, new: object) -> None:
     """Whatever the two are."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
         database.execute(TABLE)
-        database.execute(guard._TABLE)
-        database.execute(guard._TRIGGER)
+        for statement in (guard._TABLE, *guard._CHAINS, guard._TRIGGER):
+            database.execute(statement)
         for session in (old, new):
             database.execute(UPSERT, (OURS, THEIRS, session))
         assert database.execute(RECORDS).fetchone()[0] == new
