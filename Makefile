@@ -97,4 +97,4 @@ lock: ## resolve requirements/dev.txt from pyproject.toml; UPGRADE=1 takes the n
 	@scripts/lock
 
 clean: ## remove what was built; sessions stay
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist

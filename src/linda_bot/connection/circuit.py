@@ -38,7 +38,7 @@ def after_failure(circuit: Circuit, schedule: Schedule, chance: float = 0.0) -> 
 
     `chance`, from 0 to 1, says how much of the jitter this wait gets.
     """
-    failures = min(circuit.failures + 1, schedule.attempts + 1)
+    failures = circuit.failures + 1
     shorter = 1.0 - schedule.jitter * chance
     if circuit.position is Position.HALF_OPEN or failures > schedule.attempts:
         return Circuit(Position.OPEN, schedule.attempts), schedule.cool_down * shorter

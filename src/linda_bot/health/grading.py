@@ -1,10 +1,9 @@
 """The grade of a bot: what the rules make of each sample, so that it neither flaps nor comes too late; pure."""
 
-import math
 from typing import NamedTuple
 
 from linda_bot.health.grades import Grade
-from linda_bot.health.rule import HEALTH, LINK, NOTHING, Limits, Look, Rule
+from linda_bot.health.rule import HEALTH, LINK, Limits, Look, Rule
 from linda_bot.health.rules import RULES
 from linda_bot.health.samples import Period, Readings, Reason
 from linda_bot.health.states import CONNECTED
@@ -75,12 +74,9 @@ class _Level:
         self._rule = rule
         self._now = 0
         self._bad = 0
-        self._text = ""
 
     def take(self, look: Look) -> Reason | None:
-        value = self._rule.value(look)
-        if math.isnan(value):
-            value = NOTHING
+        value = self._rule.value(look)  # one that is no number reaches nothing
         reached = max((level for level in (1, 2) if value >= self._rule.enter[level - 1]), default=0)
         held = max((level for level in range(1, self._now + 1) if value >= self._rule.leave[level - 1]), default=0)
         self._bad = self._bad + 1 if reached > held else 0

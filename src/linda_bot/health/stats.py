@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, time, timedelta
 from enum import Enum
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -150,10 +150,20 @@ def _row_of(samples: Sequence[Sample], begin: datetime, edges: Sequence[datetime
 
 
 def _edges(midnight: datetime, per_hour: int) -> list[datetime]:
-    """Return where the cells of a day begin, as the clock on the wall says, and where the last one ends."""
+    """Return where the cells of a day begin, as the clock on the wall says, and where the last one ends.
+
+    What a clock that is turned forward leaves out begins and ends at the moment of the jump.
+    """
     wall = midnight.replace(tzinfo=None)
     pieces = (wall + timedelta(minutes=60 / per_hour * number) for number in range(_DAY_H * per_hour + 1))
-    return [piece.astimezone() for piece in pieces]
+    backwards = accumulate(reversed([_moment(piece) for piece in pieces]), min)
+    return list(backwards)[::-1]
+
+
+def _moment(wall: datetime) -> datetime:
+    """Return when the clock on the wall shows a time; for one that it leaves out, a moment after the jump."""
+    moment = wall.astimezone()
+    return moment if moment.replace(tzinfo=None) == wall else wall.replace(fold=1).astimezone()
 
 
 def _cell(samples: Sequence[Sample], since: datetime, until: datetime, now: datetime) -> Cell:

@@ -91,6 +91,14 @@ def test_each_finding_leads_where_the_table_says(state: LinkState) -> None:
     assert legal(state) == expected
 
 
+def test_the_words_for_states() -> None:
+    """They are in logs, in histories that were written before, and in what programs ask."""
+    assert " ".join(LinkState) == (
+        "starting linking restoring connected transient_disconnect reconnecting circuit_open logged_out replaced "
+        "banned outdated stopping stopped"
+    )
+
+
 STORIES = [
     ("restart", [F.SESSION_FOUND, F.CONNECTED], S.CONNECTED),
     ("first link", [F.SESSION_MISSING, F.CONNECTED], S.CONNECTED),

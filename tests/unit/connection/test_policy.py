@@ -5,7 +5,7 @@ import pytest
 from linda_bot.connection.circuit import Circuit, after_failure
 from linda_bot.connection.lifecycle import Finding
 from linda_bot.connection.policy import (
-    OUTDATED_RETRY_S,
+    Decision,
     Ending,
     GiveUp,
     Recover,
@@ -96,7 +96,7 @@ def test_a_ban_is_waited_out() -> None:
 
 def test_an_outdated_client_asks_once_an_hour() -> None:
     """No retry storm."""
-    assert [OUTDATED_RETRY_S] * 3 == waits(Finding.OUTDATED, 3)
+    assert [3600] * 3 == waits(Finding.OUTDATED, 3)
 
 
 def test_qr_rounds_are_bounded() -> None:
@@ -113,3 +113,101 @@ def test_the_last_delay_repeats(failures: int, wait: float) -> None:
     schedule = RULES.reconnect._replace(attempts=100)
 
     assert wait == after_failure(Circuit(failures=failures - 1), schedule)[1]
+
+
+def decided(ending: Ending, count: int) -> list[Decision]:
+    """Return what is decided when the same ending comes again and again, up to the first that is no retry."""
+    tally, found = Tally(), []
+    for _ in range(count):
+        found.append(decide(ending, tally, RULES))
+        if not isinstance(found[-1], Retry):
+            break
+        tally = found[-1].tally
+    return found
+
+
+TROUBLE = [Finding.GRACE_OVER, Finding.SILENT, Finding.ENGINE_LOST, Finding.UNREACHABLE, Finding.REFUSED]
+
+
+@pytest.mark.parametrize("finding", TROUBLE)
+def test_what_a_new_engine_may_cure_is_tried_by_the_schedule(finding: Finding) -> None:
+    """Whatever kind of trouble it is; and it says nothing of the circuit until that opens."""
+    decisions = [each for each in decided(Ending(finding), 11) if isinstance(each, Retry)]
+
+    assert [each.wait_s for each in decisions] == [3, 10, 30, 60, 120, 120, 120, 120, 120, 120, 900]
+    assert [each.finding for each in decisions] == [None] * 10 + [Finding.ATTEMPTS_SPENT]
+
+
+def test_a_first_failure_without_a_login_before_waits() -> None:
+    """Nothing says that the server can be reached."""
+    assert decided(Ending(Finding.ENGINE_LOST), 1) == [Retry(3, Tally(circuit=Circuit(failures=1)))]
+
+
+def test_chance_picks_the_jitter() -> None:
+    """Half of a fifth is a tenth less; who gives none waits as long as was promised."""
+    rules = RULES._replace(reconnect=RULES.reconnect._replace(jitter=0.2))
+    ending = Ending(Finding.UNREACHABLE)
+
+    found = [decide(ending, Tally(), rules, 0.5), decide(ending, Tally(), rules)]
+
+    assert [each.wait_s for each in found if isinstance(each, Retry)] == pytest.approx([2.7, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("ending", "tally", "decision"),
+    [
+        (Ending(Finding.RENEWAL_DUE), Tally(damaged=1), Retry(0, Tally(damaged=1))),
+        (Ending(Finding.SESSION_DAMAGED), Tally(damaged=1, replaced=1), Retry(5, Tally(damaged=2, replaced=1))),
+        (Ending(Finding.SESSION_DAMAGED), Tally(damaged=2, replaced=1), Recover(Tally(replaced=1))),
+        (Ending(Finding.REPLACED), Tally(qr_rounds=1), Retry(30, Tally(qr_rounds=1, replaced=1))),
+        (Ending(Finding.OUTDATED), Tally(damaged=1), Retry(3600, Tally(damaged=1))),
+        (Ending(Finding.WRONG_ACCOUNT), Tally(qr_rounds=1), Retry(0, Tally(qr_rounds=2))),
+    ],
+    ids=lambda value: value.finding if isinstance(value, Ending) else "",
+)
+def test_an_ending_counts_as_its_own_kind_only(ending: Ending, tally: Tally, decision: Decision) -> None:
+    """What went wrong in other ways before is not forgotten, and no retry claims a finding of its own."""
+    assert decide(ending, tally, RULES) == decision
+
+
+@pytest.mark.parametrize(
+    ("ending", "retries", "code"),
+    [
+        (Ending(Finding.SESSION_MISSING), 0, ExitCode.LINKING_NEEDED),
+        (Ending(Finding.OUTDATED, while_linking=True), 0, ExitCode.CLIENT_OUTDATED),
+        (Ending(Finding.REPLACED), 2, ExitCode.REPLACED),
+        (Ending(Finding.QR_ROUND_OVER), 2, ExitCode.LINKING_NEEDED),
+        (Ending(Finding.QR_ROUND_OVER, beyond_doubt=True), 0, ExitCode.LINKING_NEEDED),
+        (Ending(Finding.WRONG_ACCOUNT), 2, ExitCode.LINKING_NEEDED),
+        (Ending(Finding.WRONG_ACCOUNT, beyond_doubt=True), 0, ExitCode.USAGE),
+    ],
+    ids=lambda value: value.finding if isinstance(value, Ending) else "",
+)
+def test_what_ends_the_process(ending: Ending, retries: int, code: ExitCode) -> None:
+    """After so many retries, with the code that a supervisor acts on, and with advice for a person."""
+    *earlier, last = decided(ending, 9)
+
+    assert len(earlier) == retries
+    assert isinstance(last, GiveUp)
+    assert last.code is code
+    assert last.advice
+
+
+@pytest.mark.parametrize(
+    ("lifts_in_s", "wait_s"), [(0, 3600), (10, 60), (60, 60), (61, 61), (7200, 7200)], ids=lambda value: f"{value}"
+)
+def test_how_long_a_ban_is_waited_out(lifts_in_s: float, wait_s: float) -> None:
+    """An hour when WhatsApp does not say, and never less than a minute."""
+    assert decide(Ending(Finding.BANNED, lifts_in_s=lifts_in_s), Tally(), RULES) == Retry(wait_s, Tally())
+
+
+def test_an_ending_of_which_nothing_more_is_known() -> None:
+    """It is neither beyond doubt nor this machine's fault, no link was up, nobody was linking, nothing is said."""
+    assert Ending(Finding.SILENT) == (Finding.SILENT, "", False, 0.0, False, False, False)
+
+
+@pytest.mark.parametrize("finding", [Finding.CONNECTED, Finding.RETRY_DUE, Finding.STOPPED])
+def test_a_finding_that_ends_no_attempt_is_a_bug(finding: Finding) -> None:
+    """It must be seen, not decided on."""
+    with pytest.raises(AssertionError):
+        decide(Ending(finding), Tally(), RULES)

@@ -59,6 +59,11 @@ def test_the_states_are_those_of_the_link() -> None:
     assert set(LinkState) == states.ALL
 
 
+def test_the_words_for_grades() -> None:
+    """From good to bad; they are in status, in metrics and in what programs ask."""
+    assert [(grade.value, grade.gravity) for grade in Grade] == [("healthy", 0), ("degraded", 1), ("unhealthy", 2)]
+
+
 def test_a_quiet_chat_is_healthy() -> None:
     """Nobody writes for days, the phone lies in a drawer for nine: nothing is wrong."""
     bot = Bot()
@@ -134,6 +139,7 @@ def test_one_bad_reading_of_what_jumps_is_noise(reading: dict[str, object]) -> N
     """A picture that was just sent, a machine that was busy for a moment; two in a row are none."""
     fine: dict[str, object] = {}
 
+    assert Bot().grades([reading, fine, reading, fine]) == [HEALTHY] * 4
     assert Bot().grades([fine, reading, fine, reading, fine]) == [HEALTHY] * 5
     assert Bot().grades([fine, reading, reading]) == [HEALTHY, HEALTHY, UNHEALTHY]
 
@@ -159,6 +165,39 @@ def test_a_bot_that_recovers_in_steps_does_not_forget_why() -> None:
 
     assert [verdict.grade for verdict in verdicts] == [UNHEALTHY, DEGRADED]
     assert [reason.word for reason in verdicts[1].reasons] == ["set_aside"]
+
+
+def test_a_recovery_in_two_steps_ends_at_the_worse_of_them() -> None:
+    """A bot that was unwell, then less so, then well, was well once only."""
+    assert Bot().grades([{"disk_free_bytes": 10**7}, {"inbox_aside": 1}, {}, {}, {}]) == [
+        UNHEALTHY, UNHEALTHY, DEGRADED, DEGRADED, HEALTHY,
+    ]  # fmt: skip
+
+
+def test_between_its_thresholds_a_grade_stays() -> None:
+    """Also the worse one, and up to the threshold itself."""
+    assert [
+        Bot().grades([{"disk_free_bytes": mb * 1024**2} for mb in each])
+        for each in ((40, 70, 70, 70, 80, 80), (100, 300, 300, 300))
+    ] == [
+        [UNHEALTHY] * 6,
+        [DEGRADED] * 4,
+    ]
+
+
+def test_the_gravest_reason_comes_first() -> None:
+    """Be it of the link or not."""
+    bot = Bot()
+
+    verdict = bot.look("reconnecting", down_for_s=20, disk_free_bytes=10**7)
+
+    assert [reason.word for reason in verdict.reasons] == ["disk", "link_down"]
+    assert (verdict.grade, verdict.link, verdict.health) == (UNHEALTHY, DEGRADED, UNHEALTHY)
+
+
+def test_limits_are_those_of_the_settings() -> None:
+    """A bot that may use 100 MB."""
+    assert Bot(Limits(memory_mb=100)).grades([{}, {}]) == [HEALTHY, DEGRADED]
 
 
 def test_errors_count_by_their_share() -> None:
@@ -197,7 +236,9 @@ def test_a_queue_counts_when_it_stays() -> None:
     assert Bot().grades([{"inbox_waiting": count} for count in (150, 160, 170)]) == [HEALTHY, HEALTHY, DEGRADED]
     assert Bot().grades([{"inbox_waiting": 9000, "paused": True}] * 4) == [HEALTHY] * 4
     assert Bot().grades([{"outbox_pending": 150}] * 3)[-1] is DEGRADED
-    assert Bot().look("reconnecting", outbox_pending=150).health is HEALTHY
+    assert Bot().grades([{"outbox_pending": 150, "paused": True}] * 4) == [HEALTHY] * 4
+    bot = Bot()
+    assert {bot.look("reconnecting", outbox_pending=150).health for _ in range(4)} == {HEALTHY}
 
 
 def test_memory_that_only_grows_is_told_in_time() -> None:
@@ -238,6 +279,12 @@ def test_a_phone_that_must_have_been_online_after_all() -> None:
 def test_lines_that_were_lost_once_are_told_once() -> None:
     """The count goes on since the start; what counts is whether it grows."""
     assert Bot().grades([{"lines_lost": count} for count in (0, 5, 5, 5)]) == [HEALTHY, DEGRADED, DEGRADED, HEALTHY]
+    assert Bot().grades([{"lines_lost": 1}]) == [DEGRADED]
+
+
+def test_a_reading_that_is_no_number_is_nothing_wrong() -> None:
+    """Neither better nor worse can be said of it."""
+    assert Bot().grades([{"loop_lag_ms": math.nan, "daemon_mb": math.nan}] * 3) == [HEALTHY] * 3
 
 
 RANGED = {

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from linda_bot.health.samples import Sample
-from linda_bot.health.stats import Cell, Span, chart, days_back, statistics
+from linda_bot.health.samples import Readings, Sample
+from linda_bot.health.stats import Cell, Span, chart, days_back, last_day, statistics
 from linda_bot.health.thinning import thinned
 from tests.support.health_samples import MORNING, sample, series
 
@@ -121,21 +122,178 @@ def test_what_is_missing_shows() -> None:
 
 
 @pytest.mark.usefixtures("berlin")
-@pytest.mark.parametrize(("date", "length"), [((3, 29), 23), ((10, 25), 25)])
-def test_days_with_an_hour_more_or_less(date: tuple[int, int], length: int) -> None:
-    """A bot that was up is up in every cell that there was."""
+@pytest.mark.parametrize("per_hour", [1, 2, 4])
+@pytest.mark.parametrize(("date", "length", "left_out"), [((3, 29), 23, {2}), ((10, 25), 25, set())])
+def test_days_with_an_hour_more_or_less(date: tuple[int, int], length: int, left_out: set[int], per_hour: int) -> None:
+    """A bot that was up is up in every cell that there was; an hour that the clock leaves out is off."""
     now = datetime(2026, *date, 20, tzinfo=UTC)
     midnight = days_back(1, now)[0]
     samples = [sample(midnight.astimezone(UTC) + (number + 1) * HOUR, 3600) for number in range(length)]
 
-    (day,) = chart(samples, [midnight], midnight.astimezone(UTC) + length * HOUR, per_hour=1)
+    (day,) = chart(samples, [midnight], midnight.astimezone(UTC) + length * HOUR, per_hour=per_hour)
 
-    assert len(day.cells) == 24
-    assert day.cells.count(Cell.UP) >= 23
+    assert list(day.cells) == [
+        Cell.OFF if number // per_hour in left_out else Cell.UP for number in range(24 * per_hour)
+    ]  # fmt: skip
     assert day.up_share == pytest.approx(1)
+
+
+@pytest.mark.usefixtures("berlin")
+def test_an_hour_that_comes_twice_is_one_cell() -> None:
+    """What happened in the first of the two is told where the clock showed it."""
+    midnight = days_back(1, datetime(2026, 10, 25, 20, tzinfo=UTC))[0]
+    first_two = midnight.astimezone(UTC) + 2 * HOUR
+    samples = [
+        sample(first_two, 7200),
+        sample(first_two + HOUR, 3600, up_s=0),
+        sample(first_two + 23 * HOUR, 22 * 3600),
+    ]
+
+    (day,) = chart(samples, [midnight], midnight.astimezone(UTC) + 25 * HOUR, per_hour=1)
+
+    assert day.cells == (Cell.UP, Cell.UP, Cell.PARTLY, *[Cell.UP] * 21)
 
 
 def test_a_month_at_the_most() -> None:
     """More is not kept."""
     assert len(days_back(1000, MORNING)) == 30
     assert len(days_back(0, MORNING)) == 1
+
+
+# At the edges.
+
+WEEK = Span(MORNING - 7 * DAY, MORNING)
+
+
+def worst(memory_mb: float) -> Readings:
+    """Return readings of this memory; the other figures that have a worst go with it."""
+    return Readings(daemon_mb=memory_mb, round_trip_ms=memory_mb + 1, loop_lag_ms=memory_mb + 2)
+
+
+def test_what_touches_a_time_only_at_its_edge_is_not_of_it() -> None:
+    """What ends as it begins, what begins as it ends, and what is far away: neither their counts nor their readings."""
+    outside = [
+        sample(MORNING - 8 * DAY, received=1, readings=worst(900)),
+        sample(WEEK.since, received=1, readings=worst(900)),
+        sample(MORNING + timedelta(seconds=300), received=1, readings=worst(900)),
+        sample(MORNING + DAY, received=1, readings=worst(900)),
+    ]
+    inside = [sample(MORNING - DAY, received=10, readings=worst(100)), sample(MORNING, received=20)]
+
+    assert statistics([*outside, *inside], WEEK) == statistics(inside, WEEK)
+    assert statistics(inside, WEEK).period.received == 30
+
+
+def test_the_worst_of_a_time() -> None:
+    """Memory, round trip and loop lag; of what was not read, nothing."""
+    found = statistics(
+        [sample(MORNING - number * HOUR, readings=worst(mb)) for number, mb in enumerate((2, 3, 1))], WEEK
+    )
+
+    assert (found.memory_mb, found.round_trip_ms, found.loop_lag_ms) == (3, 4, 5)
+    assert statistics([sample(MORNING)], WEEK)[4:] == (None, None, None)
+
+
+def test_counts_belong_to_the_end_of_their_sample() -> None:
+    """Of one that reaches out of the time only its seconds in it are told; of one that reaches into it, all counts."""
+    into, out_of = sample(WEEK.since + HOUR, 7200, received=5), sample(MORNING + HOUR, 7200, up_s=3600, received=50)
+
+    found = statistics([into, out_of], WEEK).period
+
+    assert (found.received, found.span_s, found.up_s) == (5, 7200, 3600 + 1800)
+
+
+def test_what_is_longer_than_the_time_and_ends_with_it_brings_its_counts() -> None:
+    """The last sample of a short time."""
+    found = statistics([sample(MORNING, 7200, received=5)], Span(MORNING - HOUR, MORNING)).period
+
+    assert (found.received, found.span_s) == (5, 3600)
+
+
+def test_nothing_known_is_no_time_at_all() -> None:
+    """Neither off nor up; a time that ends before it begins is none."""
+    found = statistics([], WEEK)
+
+    assert (found.off_s, found.up_share, found.recovery_s) == (0, None, None)
+    assert Span(MORNING, MORNING - HOUR).seconds == 0
+    assert statistics([sample(MORNING, 0.5)], WEEK).up_share == 1
+
+
+def test_a_sample_of_a_clock_that_stood_still_counts_as_a_whole() -> None:
+    """The wall clock was set back while it was taken; a short one is divided like any other."""
+    still = replace(sample(MORNING - HOUR, 300), began=MORNING - HOUR)
+
+    assert statistics([still], WEEK).period.span_s == 300
+    assert statistics([sample(WEEK.since + timedelta(seconds=0.5), 1)], WEEK).period.span_s == 0.5
+
+
+@pytest.mark.parametrize(
+    ("ran_s", "up_s", "cell"),
+    [
+        (3600, 3582, Cell.UP),
+        (3600, 3581, Cell.PARTLY),
+        (3600, 72, Cell.PARTLY),
+        (3600, 71, Cell.DOWN),
+        (72, 0, Cell.DOWN),
+        (71, 0, Cell.OFF),
+        (0, 0, Cell.OFF),
+    ],
+)
+def test_what_makes_a_cell(ran_s: float, up_s: float, cell: Cell) -> None:
+    """Whole with all but 18 seconds of an hour; fifty parts of one are too little to be told."""
+    midnight = days_back(1, MORNING)[0].astimezone(UTC)
+    samples = [sample(midnight + timedelta(seconds=up_s), up_s)] if up_s else []
+    samples += [sample(midnight + timedelta(seconds=ran_s), ran_s - up_s, up_s=0)] if ran_s > up_s else []
+
+    (day,) = chart(samples, [midnight.astimezone()], midnight + DAY, per_hour=1)
+
+    assert day.cells == (cell, *[Cell.OFF] * 23)
+
+
+def test_the_words_of_a_chart() -> None:
+    """Programs read them."""
+    assert [cell.value for cell in Cell] == ["up", "partly", "down", "off", "to_come"]
+
+
+def test_a_day_from_its_first_to_its_last_cell() -> None:
+    """Its share counts both; half hours where they are asked for."""
+    midnight = days_back(1, MORNING)[0].astimezone(UTC)
+    samples = [sample(midnight + HOUR, 1800), sample(midnight + DAY, 1800, up_s=0)]
+
+    (day,) = chart(samples, [midnight.astimezone()], midnight + DAY, per_hour=2)
+
+    assert day.cells == (Cell.OFF, Cell.UP, *[Cell.OFF] * 45, Cell.DOWN)
+    assert day.up_share == 0.5
+    (first,) = chart([sample(midnight + HOUR, 3600)], [midnight.astimezone()], midnight + DAY, per_hour=1)
+    (last,) = chart([sample(midnight + DAY, 3600)], [midnight.astimezone()], midnight + DAY, per_hour=1)
+    assert (first.up_share, last.up_share) == (1, 1)
+
+
+def test_a_cell_that_has_just_begun() -> None:
+    """It is what its first second was."""
+    now = MORNING + timedelta(seconds=1)
+    (day,) = chart([sample(now, 1)], days_back(1, now), now, per_hour=1)
+
+    cells = day.cells[now.astimezone().hour :]
+    assert cells == (Cell.UP, *[Cell.TO_COME] * (len(cells) - 1))
+
+
+def test_the_last_day_is_48_half_hours_of_the_clock() -> None:
+    """The one that goes on is the last of them."""
+    now = datetime(2026, 2, 7, 8, 47, 13, 500_000, tzinfo=UTC)
+    first = datetime(2026, 2, 6, 9, 0, tzinfo=UTC)
+    half = now.replace(minute=30, second=0, microsecond=0)
+    samples = [
+        sample(first, 1800),
+        sample(first + 30 * MINUTE, 1800),
+        sample(half - 30 * MINUTE, 3600, up_s=0),
+        sample(now, (now - half).total_seconds()),
+    ]
+
+    day = last_day(samples, now)
+
+    assert day.midnight == first
+    assert day.cells == (Cell.UP, *[Cell.OFF] * 43, Cell.DOWN, Cell.DOWN, Cell.OFF, Cell.UP)
+    assert day.up_share == pytest.approx((1800 + 1033.5) / (1800 + 3600 + 1033.5))
+    sharp = last_day([sample(half, 1800)], half)
+    assert (sharp.midnight, sharp.cells[-2:]) == (first, (Cell.UP, Cell.TO_COME))

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,3 +74,49 @@ def test_any_times_whatsoever(ages: list[int]) -> None:
     assert len(kept) <= MOST
     assert kept == sorted(kept, key=lambda each: each.at)
     assert sum(each.period.received for each in kept) == sum(age <= 30 * 86400 for age in ages)
+
+
+# At the edges.
+
+
+def ahead(count: int, every_s: float) -> list[Sample]:
+    """Return samples of a clock that has gone back since: all of them lie ahead, so none is older than a day."""
+    return [sample(MORNING + timedelta(seconds=every_s * number), 1, received=1) for number in range(1, count + 1)]
+
+
+def test_a_day_stays_as_it_was_up_to_two_thousand_samples() -> None:
+    """One more, and it is told by the minute."""
+    day = [sample(MORNING - timedelta(seconds=40 * number), 5) for number in reversed(range(2001))]
+
+    assert thinned(day[1:], MORNING) == day[1:]
+    assert len(thinned(day, MORNING)) == len({each.at.timestamp() // 60 for each in day})
+
+
+@pytest.mark.parametrize(
+    ("count", "every_s", "to_s"), [(2100, 60, 300), (2100, 300, 900), (2100, 900, 3600), (4000, 60, 300)]
+)
+def test_where_the_minutes_are_too_many_the_steps_get_coarser(count: int, every_s: float, to_s: float) -> None:
+    """As far as it takes, and no further; what happened is all there."""
+    samples = ahead(count, every_s)
+
+    kept = thinned(samples, MORNING)
+
+    assert len(kept) == len({each.at.timestamp() // to_s for each in samples})
+    assert total(kept) == total(samples)
+
+
+def test_whatever_clocks_do_there_is_an_end() -> None:
+    """The newest three thousand."""
+    samples = ahead(3400, 3600)
+
+    assert thinned(samples, MORNING) == samples[-3000:]
+
+
+def test_the_last_moment_of_a_day_and_of_a_month() -> None:
+    """What is a day old to the second is still as it was, what is a month old is still there."""
+    twice = [sample(MORNING - DAY)] * 2
+
+    assert thinned(twice, MORNING) == twice
+    assert len(thinned([sample(MORNING - DAY - timedelta(seconds=1))] * 2, MORNING)) == 1
+    assert thinned([sample(MORNING - 30 * DAY)], MORNING) == [sample(MORNING - 30 * DAY)]
+    assert thinned([sample(MORNING - 30 * DAY - timedelta(seconds=1))], MORNING) == []

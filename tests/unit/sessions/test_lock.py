@@ -1,9 +1,11 @@
 """One daemon a session."""
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -115,6 +117,35 @@ async def test_a_killed_holder_frees_the_lock(paths: SessionPaths) -> None:
 
     assert json.loads(paths.lock.read_text())["pid"] == os.getpid()
     lock.release()
+
+
+@pytest.mark.parametrize(
+    ("left", "waits"),
+    [
+        ({"pid": 999_999_999, "host": socket.gethostname(), "phase": "running"}, True),
+        ({"pid": 999_999_999, "host": "another machine", "phase": "running"}, False),
+        ({"pid": 0, "host": socket.gethostname(), "phase": "listening"}, False),
+        ({"pid": 1, "host": socket.gethostname(), "phase": "listening"}, False),
+        ({"pid": 999_999_999, "host": socket.gethostname(), "phase": "stopping"}, True),
+    ],
+    ids=["dead", "elsewhere", "nobody", "alive", "ending"],
+)
+async def test_a_file_that_still_names_a_dead_process(
+    paths: SessionPaths, left: dict[str, object], *, waits: bool
+) -> None:
+    """Somebody else holds the lock then, for the moment until the file names it; of another machine nobody can tell."""
+    with paths.lock.open("w") as other:
+        json.dump(left, other)
+        other.flush()
+        fcntl.flock(other, fcntl.LOCK_EX)
+        waiting = asyncio.create_task(acquire_lock(paths))
+        await asyncio.wait({waiting}, timeout=0.2)
+        assert waiting.done() is not waits
+    if waits:
+        (await waiting).release()
+    else:
+        with pytest.raises(SessionHeldError):
+            await waiting
 
 
 @pytest.mark.parametrize("left", [b"", b"{", b"[1]", b"\xff" * 10_000])

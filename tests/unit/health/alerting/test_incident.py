@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from linda_bot.health.alerting.incident import Incident, Now, Trouble, carried_over
@@ -58,3 +59,12 @@ def test_a_wall_clock_that_went_back_is_no_time() -> None:
     now = Now(BEGAN - timedelta(hours=1), 50.0)
 
     assert carried_over(incident(), now).began_s == 50.0
+
+
+def test_a_time_without_its_zone_is_refused() -> None:
+    """In a file that somebody has edited: it could be any hour of the day."""
+    written = msgspec.json.encode(TROUBLE)
+
+    assert msgspec.json.decode(written, type=Trouble) == TROUBLE
+    with pytest.raises(msgspec.ValidationError, match="at"):
+        msgspec.json.decode(written.replace(b"Z", b""), type=Trouble)

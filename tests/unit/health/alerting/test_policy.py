@@ -5,6 +5,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -184,7 +185,7 @@ def test_reminders_come_at_the_times_of_the_list_and_then_at_the_last() -> None:
     person = lived(Step("raise"), *[Step("wait", seconds=100)] * 22)
 
     assert [at for at, _, due in person.heard if due.purpose is Purpose.REMINDER] == [100, 1100, 2100]
-    assert len(person.log) == 3
+    assert [due.to_person for due in person.log] == [True] * 3  # in one step, by day
 
 
 def test_something_graver_begins_the_list_again() -> None:
@@ -193,6 +194,13 @@ def test_something_graver_begins_the_list_again() -> None:
 
     assert lived(Step("raise"), *steps).story() == "ae"
     assert lived(Step("raise"), *steps, Step("wait", seconds=10)).story() == "aem"
+
+
+def test_something_graver_begins_the_list_again_after_reminders() -> None:
+    """Not with the long wait at its end."""
+    steps = [Step("wait", seconds=100), Step("raise", kind="gave_up"), Step("wait", seconds=100)]
+
+    assert lived(Step("raise"), *steps).story() == "amem"
 
 
 def test_what_is_known_is_not_told_again() -> None:
@@ -263,3 +271,68 @@ def test_topics_do_not_mix() -> None:
     assert person.story("health") == "ar"
     assert open_incident(person.incidents, "link") is not None
     assert open_incident(person.incidents, "health") is None
+
+
+def test_the_words_for_what_is_told() -> None:
+    """They are in webhooks, and in the file from before a restart."""
+    assert list(Purpose) == ["alert", "escalation", "reminder", "recovery", "missed", "test"]
+
+
+@pytest.mark.parametrize("kind", ["logged_out", "replaced", "gave_up", "session_lost", "banned", "outdated"])
+def test_what_wakes_somebody(kind: str) -> None:
+    """Nothing goes on without a person."""
+    assert lived(Step("night"), Step("raise", kind=kind)).story() == "a"
+
+
+@pytest.mark.parametrize("kind", ["down", "session_damaged", "degraded", "disk"])
+def test_what_can_wait_until_the_morning(kind: str) -> None:
+    """The bot helps itself, or it is not that urgent."""
+    assert lived(Step("night"), Step("raise", kind=kind)).story() == ""
+
+
+def test_what_is_grave_is_told_after_what_came_before_it() -> None:
+    """An incident that has come and gone in the night is told first, as missed; of another topic nothing is."""
+    person = lived(
+        Step("night"), Step("raise"), Step("clear"), Step("raise", topic="health"), Step("raise", kind="logged_out")
+    )
+
+    assert (person.story(), person.story("health")) == ("xa", "")
+    person.take(Step("day"))
+    assert (person.story(), person.story("health")) == ("xa", "a")
+
+
+def test_of_a_long_night_the_end_of_what_was_told_is_not_dropped() -> None:
+    """What is dropped is what nobody has heard of."""
+    person = lived(Step("raise"), Step("night"), Step("clear"), *[Step("raise"), Step("clear")] * 10, Step("day"))
+
+    assert person.story() == "ar" + "x" * 10
+
+
+def test_an_incident_has_its_times() -> None:
+    """When it began, when anything was told of it, and how long it lasted, on both clocks."""
+    person = lived(Step("night"), Step("wait", seconds=50), Step("raise"))
+    (quiet,) = person.incidents
+    assert (quiet.began_at, quiet.told_at) == (person.now.wall, person.now.wall)
+    assert (quiet.began_s, quiet.told_s, quiet.open_for(person.now)) == (50, 50, 0)
+
+    person.take(Step("wait", seconds=99))
+    assert person.log == []
+    person.take(Step("day"))
+    (told,) = person.incidents
+    assert (told.told_at, told.told_s, told.began_s) == (person.now.wall, 149, 50)
+    person.take(Step("clear"))
+    assert person.heard[-1][2].incident.lasted_s == 5.0
+    assert person.log == []
+
+
+def test_when_the_next_reminder_is_due() -> None:
+    """The first of all that is open; what is over has none, and what is overdue is due now."""
+    person = lived(Step("raise"), Step("wait", seconds=60), Step("raise", topic="health"), Step("wait", seconds=10))
+
+    assert next_in_s(person.incidents, person.now, REMIND) == 30
+    assert next_in_s(person.incidents, Now(START, 99.5), REMIND) == 0.5
+    assert next_in_s(person.incidents, Now(START, 5000.0), REMIND) == 0
+    person.take(Step("night"))
+    person.take(Step("clear"))
+    assert len(person.incidents) == 2
+    assert next_in_s(person.incidents, person.now, REMIND) == 90
