@@ -12,7 +12,6 @@ import asyncio
 import hashlib
 import json
 import os
-import platform
 import shutil
 import sqlite3
 import statistics
@@ -20,11 +19,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.figures import quartiles
+from benchmarks.machine import measured_on
+from benchmarks.programs import BOT, FRIEND, RESULTS, link, shown
+from linda_bot.kernel.tasks import spawn_task
 from linda_bot.sandbox.bot_process import BotProcess
 from linda_bot.sandbox.contact import Contact
 from linda_bot.sandbox.server import Sandbox
@@ -33,9 +36,8 @@ from linda_bot.sessions.catalogue import all_backups, fault_of
 from linda_bot.sessions.paths import DEFAULT_ACCOUNT, SessionPaths
 from linda_bot.sessions.snapshot_job import Job
 
-BOT, FRIEND = "971505760056", "4915112345678"
 STORE_BYTES = 50 * 1024 * 1024
-RESULTS = Path(__file__).parent / "results" / "backup.json"
+FILE = RESULTS / "backup.json"
 COMMAND = "sqlite3"
 TICK_S = 0.001
 WATCHED_S = 0.5
@@ -73,12 +75,6 @@ class Lateness(NamedTuple):
 
     idle: list[float]
     during: list[float]
-
-
-def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return the first, second and third quartile."""
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return low, middle, high
 
 
 def fill(store: Path) -> None:
@@ -145,7 +141,7 @@ async def asked(friend: Contact, pause_s: float) -> AsyncIterator[None]:
             await friend.ask(BOT, "!ping")
             await asyncio.sleep(pause_s)
 
-    asking = asyncio.create_task(ask(), name="load")
+    asking = spawn_task(ask(), name="load")
     try:
         yield
         assert not asking.done(), "the load has ended"
@@ -204,10 +200,7 @@ async def bench(rounds: int) -> tuple[list[Round], Busy, Lateness]:
 
 async def large_bot(sandbox: Sandbox, paths: SessionPaths) -> BotProcess:
     """Return a bot that listens and whose store is large; it makes no backups of its own."""
-    bot = await BotProcess.start("run", "--sandbox", sandbox.directory)
-    await sandbox.phone(BOT).scan(await bot.qr_text())
-    await bot.ready()
-    await bot.stop()
+    await link(sandbox)
     fill(paths.store)
     bot = await BotProcess.start(
         "run", "--sandbox", sandbox.directory, environment={"LINDA_BACKUP__AFTER_STABLE": "86400"}
@@ -219,7 +212,7 @@ async def large_bot(sandbox: Sandbox, paths: SessionPaths) -> BotProcess:
 async def watched(paths: SessionPaths, rounds: int) -> Lateness:
     """Watch the event loop of a process of its own, like the daemon's: here the server and the contact live, too."""
     watching = await asyncio.create_subprocess_exec(
-        *(sys.executable, __file__, "--probe", paths.data_dir, "--rounds", str(rounds)),
+        *(sys.executable, "-m", "benchmarks.backup", "--probe", paths.data_dir, "--rounds", str(rounds)),
         stdout=asyncio.subprocess.PIPE,
     )
     answer, _ = await watching.communicate()
@@ -263,22 +256,17 @@ def main() -> None:
         print(json.dumps(asyncio.run(probe(SessionPaths(options.probe, DEFAULT_ACCOUNT), options.rounds))._asdict()))
         return
     results, busy, lateness = asyncio.run(bench(options.rounds))
-    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.mkdir(exist_ok=True)
     content = {
-        "machine": {
-            "system": platform.platform(),
-            "python": platform.python_version(),
-            "cpus": os.cpu_count(),
-            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        },
+        **measured_on(),
         "storeBytes": STORE_BYTES,
         "rounds": [{**found._asdict(), "ratio": found.ratio} for found in results],
         "neverIdle": busy._asdict(),
         "latenessMs": lateness._asdict(),
     }
-    RESULTS.write_text(json.dumps(content, indent=2) + "\n")
+    FILE.write_text(json.dumps(content, indent=2) + "\n")
     report(results, busy, lateness)
-    print(f"written to {RESULTS.relative_to(Path.cwd()) if RESULTS.is_relative_to(Path.cwd()) else RESULTS}")
+    print(f"written to {shown(FILE)}")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,11 @@
 
 import asyncio
 import os
-import platform
 import signal
 import sqlite3
-import statistics
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Protocol
@@ -21,13 +19,11 @@ from linda_bot.sessions.guard import take_guard_away
 
 BOT, FRIEND = "971505760056", "4915112345678"
 RESULTS = Path(__file__).parent / "results"
+LATEST = RESULTS / "latest.json"
 BARE = Path(__file__).parent / "bare.py"
-AT_WILL = {
-    "LINDA_RECONNECT__LOGIN_SPACING": "0",
-    "LINDA_RECONNECT__DELAYS": "[0.1]",
-    "LINDA_RECONNECT__MAX_ATTEMPTS": "1000",
-}
-"""Restarted more often in a row than a bot that spaces out its logins would like."""
+ENDS_WITHIN_S = 10.0
+AT_WILL = {"LINDA_RECONNECT__LOGIN_SPACING": "0"}
+"""Restarted more often in a row than a bot that spaces out its logins would like; all else is as by default."""
 ECHO = """
 import asyncio
 import random
@@ -50,11 +46,11 @@ class Program(Protocol):
     async def start(self) -> float:
         """Start and return after how many seconds it was ready."""
 
-    async def stop(self) -> None:
-        """End it."""
+    async def stop(self, number: signal.Signals = ...) -> None:
+        """Send it a signal and wait for its end; each has its own by default. Raises when it goes on."""
 
     async def crash(self) -> None:
-        """Kill what speaks to WhatsApp, and wait until it is back."""
+        """Kill what speaks to WhatsApp, and wait until something does again."""
 
     def pids(self) -> list[int]:
         """Return its processes."""
@@ -84,10 +80,10 @@ class Linda:
             await self.bot.close()
             raise
 
-    async def stop(self) -> None:
-        """Ask it to end."""
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Ask it to end; its engine has ended, too, when this returns."""
         assert self.bot is not None
-        await self.bot.stop()
+        await self.bot.stop(number)
 
     async def crash(self) -> None:
         """Kill its engine."""
@@ -126,6 +122,9 @@ class Bare:
         with closing(sqlite3.connect(self._store)) as database, database:
             take_guard_away(database)
             database.execute(f"PRAGMA journal_mode = {self._journal}")
+        return await self._start()
+
+    async def _start(self) -> float:
         began = time.monotonic()
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -143,16 +142,24 @@ class Bare:
         message = "the bare script ended before it was ready"
         raise RuntimeError(message)
 
-    async def stop(self) -> None:
-        """End it as nothing else does for sure."""
+    async def stop(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """End it, by default as nothing else does for sure; raises TimeoutError."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGKILL)
-        await self._process.wait()
+        if self._process.returncode is not None:
+            return
+        self._process.send_signal(number)
+        try:
+            async with asyncio.timeout(ENDS_WITHIN_S):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+            raise
 
     async def crash(self) -> None:
-        """Kill it, and start it again as a supervisor would."""
+        """Kill it, and start it again as a supervisor would that loses no time."""
         await self.stop()
-        await self.start()
+        await self._start()
 
     def pids(self) -> list[int]:
         """The one process."""
@@ -174,24 +181,6 @@ async def link(sandbox: Sandbox) -> None:
         await first.stop()
     finally:
         await first.close()
-
-
-def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return the first, second and third quartile."""
-    if len(values) == 1:
-        return values[0], values[0], values[0]
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return low, middle, high
-
-
-def machine() -> dict[str, object]:
-    """Return what was measured on, and when."""
-    return {
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "cpus": os.cpu_count(),
-        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
 
 
 def shown(path: Path) -> Path:

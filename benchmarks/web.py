@@ -22,7 +22,9 @@ from typing import NamedTuple
 
 import psutil
 
-from benchmarks.programs import BOT, FRIEND, RESULTS, Linda, link, machine, quartiles, shown
+from benchmarks.figures import quartiles
+from benchmarks.machine import measured_on
+from benchmarks.programs import BOT, FRIEND, RESULTS, Linda, link, shown
 from linda_bot.sandbox.contact import Contact
 from linda_bot.sandbox.server import Sandbox
 from linda_bot.sessions.paths import SessionPaths
@@ -100,7 +102,7 @@ class Results:
     def record(self) -> dict[str, object]:
         """Return it for the JSON file."""
         return {
-            "machine": machine(),
+            **measured_on(),
             "door": self.door,
             "readers": self.read.readers,
             "alone": [block._asdict() for block in self.alone.blocks],
