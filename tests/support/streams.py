@@ -4,7 +4,7 @@ import asyncio
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import NamedTuple
@@ -36,19 +36,27 @@ async def echo(message):
 """
 
 
+class Unanswered(NamedTuple):
+    """What became of messages that have no answer."""
+
+    lost: tuple[str, ...]
+    """Those that the library has confirmed, while they were never written down."""
+    unknown: tuple[str, ...]
+    """Those whose answer was just given to the library when its process ended; it may have arrived."""
+    unexplained: tuple[str, ...]
+    """All others, and why."""
+
+
 class Tally(NamedTuple):
-    """What became of a stream's messages."""
+    """What became of a stream's messages; the fields of `Unanswered` mean what they mean there."""
 
     sent: int
     answered: int
     doubled: tuple[str, ...]
     """The texts that were answered more than once."""
     lost: tuple[str, ...]
-    """Those whose message the library has confirmed, while it was never written down."""
     unknown: tuple[str, ...]
-    """Those whose answer was just given to the library when its process ended; it may have arrived."""
     unexplained: tuple[str, ...]
-    """All others that have no answer, and why."""
     dropped: int
     """What the contacts' libraries dropped because its counter was used before."""
 
@@ -101,28 +109,32 @@ class Stream:
 
     def tally(self, mailbox: Path) -> Tally:
         """Look up what became of each message."""
-        lost, unknown, unexplained = [], [], []
-        with closing(sqlite3.connect(mailbox)) as database:
-            for text in self._ids.keys() - self.answers.keys():
-                match fate(database, self._ids[text]):
-                    case None:
-                        lost.append(text)
-                    case Outbound.UNKNOWN:
-                        unknown.append(text)
-                    case other:
-                        unexplained.append(f"{text} {other}")
+        waiting = {text: self._ids[text] for text in self._ids.keys() - self.answers.keys()}
         return Tally(
-            sent=len(self._ids),
-            answered=len(self.answers),
-            doubled=tuple(text for text, count in self.answers.items() if count > 1),
-            lost=tuple(lost),
-            unknown=tuple(unknown),
-            unexplained=tuple(unexplained),
+            len(self._ids),
+            len(self.answers),
+            tuple(text for text, count in self.answers.items() if count > 1),
+            *look_up(mailbox, waiting),
             dropped=sum(contact.dropped_old_counter for contact in self.contacts),
         )
 
 
-def fate(database: sqlite3.Connection, message_id: str) -> Outbound | str | None:
+def look_up(mailbox: Path, messages: Mapping[str, str]) -> Unanswered:
+    """Look up in a bot's mailbox what became of messages that have no answer, given their ids by their texts."""
+    lost, unknown, unexplained = [], [], []
+    with closing(sqlite3.connect(f"file:{mailbox}?mode=ro", uri=True)) as database:
+        for text, message_id in messages.items():
+            match _fate(database, message_id):
+                case None:
+                    lost.append(text)
+                case Outbound.UNKNOWN:
+                    unknown.append(text)
+                case other:
+                    unexplained.append(f"{text} {other}")
+    return Unanswered(tuple(lost), tuple(unknown), tuple(unexplained))
+
+
+def _fate(database: sqlite3.Connection, message_id: str) -> Outbound | str | None:
     """Return what is known of the answer to a message; None when the message was never written down."""
     found = database.execute("SELECT seq, state, error FROM inbox WHERE id = ?", (message_id,)).fetchone()
     if found is None:

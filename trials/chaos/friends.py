@@ -1,9 +1,8 @@
 """People who write to the bot all the time, and what became of every message of theirs."""
 
 import asyncio
-import sqlite3
 from collections import Counter
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -12,9 +11,8 @@ from linda_bot.kernel.tasks import spawn_task
 from linda_bot.sandbox.contact import Contact
 from linda_bot.sandbox.server import Sandbox
 from linda_bot.sessions.guard import set_guard
-from linda_bot.whatsapp.mailbox import Outbound
 from linda_bot.whatsapp.port import ClientError
-from tests.support.streams import fate
+from tests.support.streams import Unanswered, look_up
 
 _TASKS = "tasks "
 _AGAIN_S = 0.3
@@ -25,12 +23,7 @@ class Fates(NamedTuple):
 
     sent: int
     answered: int
-    lost: tuple[str, ...]
-    """Never written down by the bot, although WhatsApp has delivered them."""
-    unknown: tuple[str, ...]
-    """Their answer was just given to the client library when that ended; it may have arrived."""
-    unexplained: tuple[str, ...]
-    """All others without an answer, and why."""
+    unanswered: Unanswered
 
 
 class Friends:
@@ -134,19 +127,8 @@ class Friends:
 
     def take_stock(self, mailbox: Path) -> Fates:
         """Look up what became of each message since the last time; it is done with then."""
-        lost, unknown, unexplained = [], [], []
-        with closing(sqlite3.connect(f"file:{mailbox}?mode=ro", uri=True)) as database:
-            for text in self._ids.keys() - self._answers.keys():
-                match fate(database, self._ids[text]):
-                    case None:
-                        lost.append(text)
-                    case Outbound.UNKNOWN:
-                        unknown.append(text)
-                    case other:
-                        unexplained.append(f"{text} {other}")
-        fates = Fates(
-            len(self._ids), sum(text in self._answers for text in self._ids), *map(tuple, (lost, unknown, unexplained))
-        )
+        waiting = {text: self._ids[text] for text in self._ids.keys() - self._answers.keys()}
+        fates = Fates(len(self._ids), len(self._ids) - len(waiting), look_up(mailbox, waiting))
         self._ids.clear()
         return fates
 

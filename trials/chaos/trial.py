@@ -18,6 +18,7 @@ from linda_bot.kernel.tasks import spawn_task
 from linda_bot.sandbox.server import Sandbox
 from tests.support.commands import run_command
 from tests.support.small_disk import NoDiskError, small_disk
+from tests.support.streams import Unanswered
 from trials.chaos import handlers
 from trials.chaos.acts import ACTS
 from trials.chaos.alerts import Alerts, mistakes, open_incidents
@@ -176,8 +177,8 @@ async def play(stage: Stage, planned: Plan, label: str, tell: Callable[[str], No
         starts=world.bot.starts - starts,
         sent=fates.sent if fates else 0,
         answered=fates.answered if fates else 0,
-        lost=len(fates.lost) if fates else 0,
-        unknown=len(fates.unknown) if fates else 0,
+        lost=len(fates.unanswered.lost) if fates else 0,
+        unknown=len(fates.unanswered.unknown) if fates else 0,
         size=size._asdict() if size else {},
         violations=tuple(violations),
     )
@@ -218,7 +219,7 @@ async def _judge(stage: Stage) -> tuple[list[str], Fates | None, Size | None]:
     await _settle(world)
     fates = world.friends.take_stock(world.mailbox)
     dropped = world.friends.take_dropped()
-    found = [*_missing(fates, world.excuse, dropped), *_doubled(world)]
+    found = [*_missing(fates.unanswered, world.excuse, dropped), *_doubled(world)]
     alerts = stage.alerts
     if not await _until(lambda: not open_incidents(alerts.told()), within_s=_TOLD_WITHIN_S):
         left = open_incidents(alerts.told())
@@ -238,18 +239,18 @@ async def _judge(stage: Stage) -> tuple[list[str], Fates | None, Size | None]:
     return found + _take(stage.breaches), fates, size
 
 
-def _missing(fates: Fates, excuse: Excuse, dropped: int) -> Iterator[str]:
+def _missing(missing: Unanswered, excuse: Excuse, dropped: int) -> Iterator[str]:
     if excuse.mailbox:
         return
-    refused = [each for each in fates.unexplained if "server returned error" in each]
-    others = [each for each in fates.unexplained if each not in refused] + refused[excuse.refused :]
+    refused = [each for each in missing.unexplained if "server returned error" in each]
+    others = [each for each in missing.unexplained if each not in refused] + refused[excuse.refused :]
     others = others[dropped if excuse.put_back else 0 :]
     if others:
         yield f"{len(others)} messages have no answer, for example {others[0]}"
-    if len(fates.lost) > excuse.lost:
-        yield f"{len(fates.lost)} messages are lost, {excuse.lost} may be: {fates.lost[:5]}"
-    if len(fates.unknown) > excuse.unknown:
-        yield f"of {len(fates.unknown)} answers nobody knows whether they arrived, {excuse.unknown} may be so"
+    if len(missing.lost) > excuse.lost:
+        yield f"{len(missing.lost)} messages are lost, {excuse.lost} may be: {missing.lost[:5]}"
+    if len(missing.unknown) > excuse.unknown:
+        yield f"of {len(missing.unknown)} answers nobody knows whether they arrived, {excuse.unknown} may be so"
 
 
 def _doubled(world: World) -> Iterator[str]:
