@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Most tests wait for processes of their own, so they run side by side; many are about time, so not too many at once.
 WORKERS ?= 2
 
-.PHONY: anew help setup run demo rehearse test thorough chaos soak coverage mutants quick unit check lint types docs pictures fix bench cut release lock clean
+.PHONY: anew help setup run demo rehearse test thorough chaos soak coverage mutants quick unit check lint checker types docs pictures fix bench cut release lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -27,8 +27,10 @@ demo: setup ## see it link, answer, be killed and come back, on the embedded san
 rehearse: setup ## see whether your set-up survives everything, in a minute and a half
 	@$(BIN)/linda-bot rehearse
 
-types: setup ## are the types of the public names complete? Fetches a type checker of 280 MB
+checker: setup
 	@scripts/setup "$(VENV)" requirements/types.txt
+
+types: checker ## are the types of the public names complete? Fetches a type checker of 280 MB
 	$(BIN)/python -m pytest -q tests/unit/test_public_types.py
 
 lint: setup ## style, types and import contracts
@@ -42,7 +44,7 @@ test: setup ## all tests; WORKERS=1 runs one after the other
 
 thorough: setup ## 500 random damages, every fault in every phase, 50 kills in a flood, 20,000 waiting messages: takes long
 	$(BIN)/python -m pytest tests/e2e/test_damage.py --damages 500 -q
-	$(BIN)/python -m pytest tests/e2e/test_faults.py tests/e2e/test_every_fault.py tests/e2e/test_every_fault_flood.py tests/e2e/test_rehearse.py tests/e2e/test_crash_loop.py tests/contract/test_openapi.py tests/unit/connection/test_long_lives.py --all-faults -q
+	$(BIN)/python -m pytest tests/e2e/test_faults.py tests/e2e/test_every_fault.py tests/e2e/test_every_fault_flood.py tests/e2e/test_rehearse.py tests/e2e/test_crash_loop.py tests/contract/test_openapi.py tests/unit/connection/test_long_lives.py tests/unit/trials --all-faults -q
 	$(BIN)/python -m pytest tests/e2e/test_kills.py tests/e2e/test_flood.py tests/e2e/test_handlers_misbehave.py tests/e2e/test_screens.py --kills 50 --flood 20000 --all-faults --timeout 900 -q
 
 chaos: setup ## everything goes wrong at once: FOR=20m for each of SEEDS="1 2 3"; one round again: SEED=1 ROUNDS=7
@@ -64,7 +66,7 @@ quick: setup ## what to run while working: lint and the tests without child proc
 unit: setup
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" tests/unit
 
-check: lint types test ## what CI runs
+check: lint checker test ## what CI runs
 
 docs: setup ## write docs/events.md and docs/settings.md from the program
 	$(BIN)/python -m scripts.events_page

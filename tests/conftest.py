@@ -17,7 +17,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the number of random damages, of deaths and of waiting messages be chosen."""
     group = parser.getgroup("linda-bot")
-    group.addoption("--damages", type=int, help="how many random damages the bot has to survive (default: 12)")
+    group.addoption("--damages", type=int, help="how many random damages the bot has to survive (default: 9)")
     group.addoption("--all-faults", action="store_true", help="also those faults whose end takes a minute to come")
     group.addoption("--damage-seed", type=int, help="the first of them; without --damages, the only one")
     group.addoption("--kills", type=int, default=4, help="how often the bot is killed in a flood (default: 4)")

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NO_SOCKET = shutil.ignore_patterns("control.sock")
 
-_SAMPLE = 12
+_SAMPLE = 9
 _QR_CODE = "Waiting for the scan"
 _FOUND = "Existing session found"
 _WITHIN_S = 15

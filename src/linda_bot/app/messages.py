@@ -31,7 +31,8 @@ from linda_bot.messaging.router import Router
 from linda_bot.messaging.store import Store
 from linda_bot.whatsapp.events import EngineExited, InboxBlocked, MessageReceived, ReceiptReceived
 
-_CLEAN_EVERY_S = 3600.0
+_FIRST_CLEAN_S, _CLEAN_EVERY_S = 300.0, 3600.0
+"""Not at the start, which has better to do; soon after it, because some bots never live for an hour."""
 _KEEP_ASIDE_S = 30 * 86400.0
 _HOOK_WITHIN_S = 10.0
 _CANCELLED_WITHIN_S = 1.0
@@ -132,7 +133,7 @@ async def messages(
             ("inbox", inbox.run()),
             ("missing messages", MissingMessages(bus).run()),
             ("mailbox check", _check(store, blocked)),
-            ("mailbox cleaning", _clean(store, desk, job.settings.inbox.keep)),
+            ("mailbox cleaning", keep_clean(store, desk, job.settings.inbox.keep)),
         ]
         if job.reload and loaded is not None and job.settings.handlers:
 
@@ -235,8 +236,11 @@ async def _check(store: Store, blocked: asyncio.Event) -> None:
         await store.check()
 
 
-async def _clean(store: Store, desk: Desk, keep_s: float) -> None:
+async def keep_clean(store: Store, desk: Desk, keep_s: float) -> None:
+    """Forget what was done long ago, now and then, until cancelled."""
+    wait_s = _FIRST_CLEAN_S
     while True:
-        await asyncio.sleep(_CLEAN_EVERY_S)
+        await asyncio.sleep(wait_s)
         await store.clean_up(keep_s=keep_s, keep_aside_s=max(keep_s, _KEEP_ASIDE_S))
         await desk.sweep()
+        wait_s = _CLEAN_EVERY_S

@@ -14,17 +14,22 @@ NOT_PENDING = f"{NOT_SENT_YET}by now the outbox says otherwise"
 """What our own engine says of rows that are not to be sent as they were asked for."""
 
 # whatsmeow errors.go and client.go; neonize main.go ("client is nil"): said before anything is written to the socket.
+# The three that "failed" are questions that come before the message itself (send.go), with any reason behind them.
 _BEFORE_SENDING = (
     "websocket not connected",
     "client is nil",
     "the store doesn't contain a device jid",
     "session is held",
+    "failed to get device list",
+    "failed to fetch lid mappings",
+    "failed to prefetch sessions",
     NOT_BEGUN,
     OUTBOX_UNWRITABLE,
 )
 
 # SQLite's words for a store that cannot be used for the moment. whatsmeow (send.go) reads and writes it before anything
 # is written to the socket, and only logs what goes wrong with it afterwards.
+_NOT_READ = "Client: Error decrypting message "
 _UNWRITABLE = ("disk is full", "no space left on device", "readonly database")
 _STORE_TROUBLE = (*_UNWRITABLE, "disk i/o error", "database is locked", "unable to open database", "image is malformed")
 
@@ -48,9 +53,10 @@ def request_error(text: str) -> ClientError:
     return ClientError(text)
 
 
-def store_is_unwritable(line: str) -> bool:
-    """Return whether a line of the library's log ends with the reason that its store takes nothing any more.
+def lacks_room_for_a_message(line: str) -> bool:
+    """Return whether a line of the library's log says that a message was not read because the store takes nothing.
 
-    Only its end counts: what stands before may be a stranger's words.
+    Only its ends count: what stands between them may be a stranger's words. Other lines may end alike: what they are
+    about is not needed, or the message has been read.
     """
-    return line.lower().rstrip().endswith(_UNWRITABLE)
+    return line.startswith(_NOT_READ) and line.lower().rstrip().endswith(_UNWRITABLE)

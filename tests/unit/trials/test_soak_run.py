@@ -10,7 +10,7 @@ import pytest
 
 from trials.soak.record import Over, Seen, read_entries
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.rare]
 ROOT = Path(__file__).parents[3]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from linda_bot.connection.lifecycle import Finding
 from linda_bot.connection.reasons import judge_connect_error
-from linda_bot.whatsapp.outcomes import request_error, store_is_unwritable
+from linda_bot.whatsapp.outcomes import lacks_room_for_a_message, request_error
 from linda_bot.whatsapp.port import ClientError, NoAnswerError, NotSentError
 
 TRANSLATE = """
@@ -113,6 +113,7 @@ def test_a_store_of_any_name_is_that_file(tmp_path: Path, name: str) -> None:
         ("failed to save cached sessions: transaction: commit: database or disk is full", NotSentError),
         ("failed to prefetch sessions: disk I/O error: no space left on device", NotSentError),
         ("failed to save cached sessions: database is locked (5) (SQLITE_BUSY)", NotSentError),
+        ("failed to get device list: websocket disconnected before info query returned response", NotSentError),
         ("timed out waiting for message send response", NoAnswerError),
         ("info query timed out", NoAnswerError),
         ("websocket disconnected before message send returned response", NoAnswerError),
@@ -127,16 +128,17 @@ def test_only_what_provably_did_not_leave_may_be_repeated(text: str, kind: type[
 @pytest.mark.parametrize(
     ("line", "unwritable"),
     [
-        ("Error decrypting message A from B: failed to store session with C: database or disk is full", True),
-        ("Failed to get prekey for retry receipt: disk I/O error: no space left on device", True),
-        ("Failed to update push name: attempt to write a readonly database", True),
-        ("Error decrypting message database or disk is full from B: no session found for user C", False),
-        ("Failed to read the frame: unexpected EOF", False),
+        ("Client: Error decrypting message A from B: failed to store session with C: database or disk is full", True),
+        ("Client: Error decrypting message A from B: disk I/O error: no space left on device", True),
+        ("Client: Error decrypting message A from B: attempt to write a readonly database", True),
+        ("Client: Error decrypting message database or disk is full from B: no session found for user C", False),
+        ("Client: Failed to store message secret key for A: database or disk is full", False),
+        ("Client: Failed to read the frame: unexpected EOF", False),
     ],
 )
-def test_only_the_reason_at_the_end_of_a_line_counts(line: str, *, unwritable: bool) -> None:
+def test_only_a_message_that_was_not_read_for_lack_of_room_counts(line: str, *, unwritable: bool) -> None:
     """A stranger who calls a message `disk is full` ends no connection."""
-    assert store_is_unwritable(line) is unwritable
+    assert lacks_room_for_a_message(line) is unwritable
 
 
 def test_a_full_disk_is_no_damaged_store() -> None:

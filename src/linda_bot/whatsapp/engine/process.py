@@ -28,7 +28,7 @@ from linda_bot.whatsapp.events import (
     QrIssued,
     QrRoundEnded,
 )
-from linda_bot.whatsapp.outcomes import store_is_unwritable
+from linda_bot.whatsapp.outcomes import lacks_room_for_a_message
 from linda_bot.whatsapp.wire import (
     AnyReply,
     AnyRequest,
@@ -56,7 +56,7 @@ _WHOLE_SECOND = timedelta(seconds=1)
 """What the server's times are cut down to."""
 _QUIET_WITHIN_S = 5.0
 _LAST_SENDS_S = 3.0
-"""With the daemon gone: how long what is being sent may take to be confirmed."""
+"""With the daemon gone, or no room for messages: how long what is being sent may take to be confirmed."""
 
 
 def run() -> NoReturn:
@@ -144,10 +144,7 @@ class Engine:
         Before that, what is being sent gets `drain_s` seconds to be confirmed. Only a client that is online can be
         closed in good order: earlier the library's calls may hang for a minute (in a dial) or for ever (in a QR round).
         """
-        departures = self._departures
-        if departures is not None:
-            departures.close()
-            self._wait(lambda: not departures.under_way, drain_s)
+        self._finish_sending(drain_s)
         if self._online.is_set() and self._within(_CLOSE_WITHIN_S, self._library.disconnect):
             self._wait(self._is_quiet, _QUIET_WITHIN_S)
             self._within(_STOP_WITHIN_S, self._library.stop)
@@ -192,7 +189,7 @@ class Engine:
 
         try:
             entry = translation.translate_log(payload)
-            if store_is_unwritable(entry.line):
+            if lacks_room_for_a_message(entry.line):
                 self._hang_up(entry.line)
             if entry.line == self._last_line:  # it says some things for every message of a flood
                 self._repeats += 1
@@ -215,8 +212,22 @@ class Engine:
             if self._has_hung_up or not self._online.is_set():
                 return
             self._has_hung_up = True
+            self._finish_sending(_LAST_SENDS_S)  # answers to us do not wait behind the message that we hold
             self._within(_CLOSE_WITHIN_S, self._library.disconnect)
-            self._tell(ConnectEnded(error=because))
+        Thread(target=self._give_up, args=(because,), name="hanging up", daemon=True).start()
+
+    def _finish_sending(self, within_s: float) -> None:
+        """Begin to send nothing more, and give what is being sent so long to be confirmed."""
+        departures = self._departures
+        if departures is not None:
+            departures.close()
+            self._wait(lambda: not departures.under_way, within_s)
+
+    def _give_up(self, because: str) -> None:
+        """Tell that the connection is over, which is this process's end, once what was read before is written down."""
+        while not self._is_quiet():  # however long the disk takes nothing
+            time.sleep(_QUIET_S)
+        self._tell(ConnectEnded(error=because))
 
     def _connect(self, request: Connect) -> None:
         from linda_bot.whatsapp.engine.library import Library
