@@ -20,7 +20,8 @@ pytestmark = pytest.mark.slow
 
 PEOPLE = ("4915112340001", "4915112340002", "4915112340003")
 RENEWALS = 5
-_LOOKS = 5
+_ALL_THERE_S = 2.0
+"""What the link does not need comes a moment after it, on a busy machine."""
 OFTEN = {"LINDA_REFRESH__EVERY": "2", "LINDA_BACKUP__AFTER_STABLE": "0.3"}
 
 
@@ -85,6 +86,7 @@ async def test_no_message_is_lost_by_a_renewal(sandbox: Sandbox, start_bot: Star
     asked = 0
     done = asyncio.Event()
     count = EngineCount(bot)
+    await asyncio.sleep(_ALL_THERE_S)
     before = await size_of(bot, people[2])
 
     async def keep_asking(person: Contact) -> None:
@@ -111,11 +113,6 @@ async def test_no_message_is_lost_by_a_renewal(sandbox: Sandbox, start_bot: Star
         group.create_task(write_into_the_gap(people[2]))
     count.end()
     after = await size_of(bot, people[2])
-    for _ in range(_LOOKS):  # the next renewal may be under way just then
-        if after[0] <= before[0] and after[1] <= before[1]:
-            break
-        await asyncio.sleep(0.3)
-        after = await size_of(bot, people[2])
     await asyncio.sleep(0.3)
 
     assert asked > 20
