@@ -179,8 +179,8 @@ def _restoring() -> Iterator[Row]:
     yield Row(phase, "drop", LOST_AT_LOGIN)
     for fault in ("freeze", "half-open"):
         yield Row(phase, fault, DEAF_AT_LOGIN, 10, rare=fault == "half-open")
-    for fault in ("silent-login", "close-pairing step=before-hello", "black-hole for_s=1"):
-        yield Row(phase, fault, AT_THE_SECOND_TRY, 10, rare=not fault.startswith("black-hole"))
+    for fault in ("silent-login", "close-pairing step=before-hello", "black-hole for_s=2.5"):
+        yield Row(phase, fault, AT_THE_SECOND_TRY, 12, rare=not fault.startswith("black-hole"))
     for fault in ("refuse for_s=1.5", "bad-gateway for_s=1.5"):
         yield Row(phase, fault, AT_THE_SECOND_TRY, 8)
     yield Row(phase, f"bad-gateway for_s={LASTS_S}", AT_THE_SECOND_TRY, 12, alerts="down")

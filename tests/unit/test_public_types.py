@@ -2,11 +2,13 @@
 
 import inspect
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,8 +59,11 @@ def _incomplete(symbols: dict[str, Any]) -> list[str]:
 
 def _checked() -> Any:
     """Return what the type checker says of each name in the package that is not private."""
-    command = [sys.executable, "-m", "basedpyright", "--pythonpath", sys.executable]
-    command += ["--verifytypes", "linda_bot", "--ignoreexternal", "--outputjson"]
+    command = [sys.executable, "-m", "basedpyright", "--verifytypes", "linda_bot", "--ignoreexternal", "--outputjson"]
+    # With --verifytypes it passes over --pythonpath and looks for packages where the first `python` of the path does.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     # Its exit code is about all of the package, our own insides included.
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    ran = subprocess.run(
+        command, capture_output=True, text=True, timeout=110, check=False, env={**os.environ, "PATH": path}
+    )
     return json.loads(ran.stdout)["typeCompleteness"]
