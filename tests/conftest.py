@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.support.postgres import Server, find_binaries, running_server
 
 # No deadline: a busy machine is no fault of the code. The same examples in each run, so that a red build can be
 # repeated; HYPOTHESIS_PROFILE=explore looks for new ones.
@@ -47,3 +50,14 @@ def _nobodys_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.startswith("LINDA_") or name.upper() in {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"}:
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server of this test run's own; `new_database` makes an empty database in it."""
+    binaries = find_binaries()
+    if binaries is None:
+        assert os.environ.get("POSTGRES_TESTS") != "required", "there is no PostgreSQL; see scripts/postgres"
+        pytest.skip("there is no PostgreSQL; scripts/postgres installs it")
+    with running_server(binaries) as server:
+        yield server
