@@ -108,6 +108,7 @@ class FakeClient:
         self._online = False
         self._code = ""
         self._pinging = False
+        self._ending: asyncio.TimerHandle | None = None
         self._intake: Intake | None = None
         self._sending = FakeSending(self._exchange, lambda step: whatsapp.on_step(self, step))
         self.mute = False
@@ -127,6 +128,8 @@ class FakeClient:
             raise ClientError(self._whatsapp.start_refusal)
         self._request = request
         self._sending.begin(request.mailbox)
+        if request.right_s is not None:
+            self.extend(request.right_s)
         self._whatsapp.most_at_once = max(self._whatsapp.most_at_once, len(self._whatsapp.running))
         await asyncio.sleep(self._whatsapp.start_takes_s)
         if self._gone.is_set():
@@ -195,6 +198,12 @@ class FakeClient:
         assert self._request is not None
         self._whatsapp.linked.pop(self._request.store, None)
         self._online = False
+
+    def extend(self, right_s: float) -> None:
+        """Live on; see the port."""
+        if self._ending is not None:
+            self._ending.cancel()
+        self._ending = asyncio.get_running_loop().call_later(right_s, self.kill, 0)
 
     async def stop(self, *, within_s: float = 3, drain_s: float = 0) -> None:
         """End; see the port."""

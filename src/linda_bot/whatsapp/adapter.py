@@ -26,6 +26,7 @@ from linda_bot.whatsapp.wire import (
     Connect,
     Done,
     Download,
+    Extend,
     Failed,
     Logout,
     MarkRead,
@@ -100,6 +101,9 @@ class EngineClient:
             mailbox=str(request.mailbox.absolute()) if request.mailbox else "",
             most_waiting=request.most_waiting,
             receipts=request.receipts,
+            source=request.source,
+            mail=request.mail,
+            right_s=request.right_s,
         )
         await self._ask(connect, within_s=60)
 
@@ -148,6 +152,11 @@ class EngineClient:
     async def logout(self, *, within_s: float = 20) -> None:
         """Unlink the device; see the port."""
         await self._ask_alone(Logout(id=next(self._ids)), within_s=within_s)
+
+    def extend(self, right_s: float) -> None:
+        """Let the engine live on; see the port."""
+        if not self._gone.is_set():
+            self._write(Extend(id=next(self._ids), right_s=right_s))
 
     async def stop(self, *, within_s: float = 3, drain_s: float = 0) -> None:
         """Ask the engine to end, then kill it; see the port."""

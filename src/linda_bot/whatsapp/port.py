@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from linda_bot.kernel.errors import LindaError, TransientError
+from linda_bot.kernel.events import Secret
 from linda_bot.whatsapp.content import AnyContent
 from linda_bot.whatsapp.events import ClientEvent
 
@@ -27,6 +28,12 @@ class LinkRequest(msgspec.Struct, frozen=True, kw_only=True):
     """How many messages may wait in the mailbox before no more are taken from WhatsApp."""
     receipts: bool = False
     """Whether to be told of receipts. One of a kind that the library does not know ends its event pump."""
+    source: Secret = ""
+    """What the client library opens instead of the file: the address of a database, with its password."""
+    mail: Secret = ""
+    """Where messages are written down instead of the file; see `linda_bot.whatsapp.mailbox_database.MailPlace`."""
+    right_s: float | None = None
+    """For how many seconds the client may be there, unless `extend` gives it more; None for as long as it likes."""
 
 
 class SentMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +99,12 @@ class WhatsAppClient(Protocol):
 
     async def logout(self, *, within_s: float = 20) -> None:
         """Unlink the device at the server and delete it from the store; raises ClientError."""
+
+    def extend(self, right_s: float) -> None:
+        """Let the client be there for so many seconds from now on; harmless where there is none.
+
+        One whose right has ended is gone at once, whatever its daemon does: another host may have begun.
+        """
 
     async def stop(self, *, within_s: float = 3, drain_s: float = 0) -> None:
         """Ask the engine to end, wait, then kill it; return when it is gone; `events` has ended then.

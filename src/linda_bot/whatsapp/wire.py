@@ -31,6 +31,18 @@ class Connect(Request, frozen=True, kw_only=True):
     """Where messages are written down; empty to hand them over only."""
     most_waiting: int = 0
     receipts: bool = False
+    source: Secret = ""
+    """What the client library opens instead of the store."""
+    mail: Secret = ""
+    """Where messages are written down instead of the mailbox's file."""
+    right_s: float | None = None
+    """For how many seconds the engine may live, unless `Extend` gives it more; None for no limit."""
+
+
+class Extend(Request, frozen=True, kw_only=True):
+    """Live for so many seconds from now on; not answered."""
+
+    right_s: float
 
 
 class Send(Request, frozen=True, kw_only=True):
@@ -78,7 +90,7 @@ class Stop(Request, frozen=True, kw_only=True):
     """How long what is being sent may take to be confirmed first."""
 
 
-AnyRequest = Connect | Send | MarkRead | Download | Ping | PairPhone | Logout | Stop
+AnyRequest = Connect | Extend | Send | MarkRead | Download | Ping | PairPhone | Logout | Stop
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, tag=True):

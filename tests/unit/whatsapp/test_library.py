@@ -91,7 +91,8 @@ def test_a_store_of_any_name_is_that_file(tmp_path: Path, name: str) -> None:
     """SQLite opens exactly the path, with our options in force."""
     store = tmp_path / name / "session.db"
     store.parent.mkdir()
-    code = "import sys; from linda_bot.whatsapp.engine.library import data_source; print(data_source(sys.argv[1]))"
+    code = "import pathlib, sys; from linda_bot.whatsapp.engine.library import data_source as name;"
+    code += "print(name(pathlib.Path(sys.argv[1])))"
     done = subprocess.run([sys.executable, "-c", code, str(store)], capture_output=True, text=True, check=True)
     uri = f"file:{done.stdout.strip().splitlines()[-1]}?_foreign_keys=on"
 

@@ -87,15 +87,17 @@ class SendResult(NamedTuple):
     at: datetime
 
 
-def data_source(store: str) -> str:
-    """Return the library's name for a store: a SQLite URI path with our options.
+def data_source(store: Path | str) -> str:
+    """Return the library's name for a store: a database's address as it is, or a SQLite URI path with our options.
 
     The library puts `file:` before and `?_foreign_keys=on` behind it without escaping anything (goneonize main.go,
     getDB), so the path is percent-encoded here and a last, unused option takes what is put behind. WAL and
     immediate transactions keep its own parallel readers and writers from losing a message to a busy database.
     """
+    if isinstance(store, str):
+        return store
     options = "_journal_mode=WAL&_busy_timeout=15000&_txlock=immediate&_synchronous=NORMAL&_foreign_keys=on"
-    return f"{quote(store)}?{options}&_unused="
+    return f"{quote(str(store))}?{options}&_unused="
 
 
 def to_jid(text: str) -> JID:
@@ -107,10 +109,10 @@ def to_jid(text: str) -> JID:
 class Library:
     """One client of the library; connected once."""
 
-    def __init__(self, store: Path, device_name: str, log_level: str, *, receipts: bool = False) -> None:
+    def __init__(self, store: Path | str, device_name: str, log_level: str, *, receipts: bool = False) -> None:
         props = DeviceProps(os=device_name, platformType=DeviceProps.CHROME, requireFullSync=False)
         self._props = props.SerializeToString()
-        self._source = data_source(str(store)).encode()
+        self._source = data_source(store).encode()
         self._log_level = _LOG_LEVELS.get(log_level, b"WARN")
         self._client = NewClient(_CLIENT_ID, props=props)
         self._subscribed = bytes({*SUBSCRIBED, RECEIPT_CODE}) if receipts else SUBSCRIBED

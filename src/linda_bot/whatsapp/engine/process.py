@@ -14,6 +14,7 @@ import msgspec
 
 from linda_bot.kernel.events import utc_now
 from linda_bot.kernel.flock import hold_lock
+from linda_bot.whatsapp.engine.deadline import Deadline
 from linda_bot.whatsapp.engine.flow import Arrivals, Departures, plain
 from linda_bot.whatsapp.engine.late_imports import no_shells, put_off
 from linda_bot.whatsapp.engine.pipes import NoticeWriter, claim_pipes, read_requests
@@ -35,6 +36,7 @@ from linda_bot.whatsapp.wire import (
     Connect,
     Done,
     Download,
+    Extend,
     Failed,
     Logout,
     MarkRead,
@@ -126,11 +128,15 @@ class Engine:
         self._hanging_up = Lock()
         self._has_hung_up = False
         self.writes_down = False
+        self._deadline = Deadline()
 
     def carry_out(self, request: AnyRequest) -> None:
         """Begin to carry out a request; returns at once."""
         if isinstance(request, Connect):
             self._connect(request)
+            return
+        if isinstance(request, Extend):
+            self._deadline.extend(request.right_s)
             return
         kind = type(request)
         if kind not in self._queues:
@@ -238,7 +244,10 @@ class Engine:
         except OSError as error:
             self._notices.send(Failed(id=request.id, error=f"the session is held by another engine: {error}"))
             return
-        self._library = Library(Path(request.store), request.device_name, request.log_level, receipts=request.receipts)
+        if request.right_s is not None:
+            self._deadline.extend(request.right_s)
+        store = request.source or Path(request.store)
+        self._library = Library(store, request.device_name, request.log_level, receipts=request.receipts)
         self._arrivals = Arrivals(request, self._tell)
         self._departures = Departures(request, self._library, self._tell)
         self.writes_down = bool(request.mailbox)
@@ -288,7 +297,7 @@ class Engine:
                 return PairingCode(id=request.id, code=self._library.pair_phone(number))
             case Logout():
                 self._library.logout()
-            case Connect() | Stop():
+            case Connect() | Extend() | Stop():
                 raise AssertionError(request)  # carried out before any queue
             case _:
                 assert_never(request)

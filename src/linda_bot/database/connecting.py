@@ -78,7 +78,7 @@ class Database:
         return urlunsplit(self._parts._replace(query=urlencode(self._options, quote_via=quote)))
 
     def library_source(self, place: Place) -> str:
-        """Return what the client library opens, a secret; what lib/pq has no name for goes to the server as a setting."""
+        """Return what the client library opens: a secret. The server gets what lib/pq has no name for as settings."""
         added = {"application_name": place.who, "connect_timeout": str(_CONNECT_WITHIN_S)}
         if place.schema:
             added["search_path"] = place.schema

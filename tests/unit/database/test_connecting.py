@@ -2,8 +2,8 @@
 
 import pytest
 
+from linda_bot.database.connecting import FENCE, Database, DatabaseTroubleError, Place
 from linda_bot.kernel.errors import UsageError
-from linda_bot.kernel.postgres import FENCE, Database, DatabaseTroubleError, Place
 from tests.support.postgres import Server
 
 
