@@ -62,7 +62,7 @@ BROKEN = {
     "5": Broken(
         "run",
         """
-        import linda_bot.app.bot as module
+        import linda_bot.app.account as module
         from linda_bot.kernel.errors import SessionHeldError
         whole = module.acquire_lock
         async def acquire_lock(paths):

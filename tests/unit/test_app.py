@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from linda_bot.app.bot import _until_the_end
+from linda_bot.app.account import _until_the_end
 from linda_bot.app.companions import beside
 from linda_bot.kernel.errors import ExitCode
 

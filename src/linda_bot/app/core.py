@@ -8,6 +8,7 @@ from typing import NamedTuple
 from linda_bot.app.companions import beside
 from linda_bot.app.engines import Engines
 from linda_bot.app.job import Job
+from linda_bot.app.storage import KeptSession, Storage
 from linda_bot.connection.guarding import GuardKeeper
 from linda_bot.connection.incidents import IncidentWatch, LeftOpen
 from linda_bot.connection.keeper import BackupKeeper
@@ -16,15 +17,11 @@ from linda_bot.connection.milestones import Milestones
 from linda_bot.connection.phone_watch import PhoneWatch
 from linda_bot.connection.refresh import Refresher
 from linda_bot.connection.restore_watch import RestoreWatch
-from linda_bot.connection.session_files import StoredSession
 from linda_bot.kernel.bus import EventBus
-from linda_bot.kernel.supervisor import Supervisor, keep_watchdog
-from linda_bot.kernel.surroundings import watch_network, watch_sleep
 from linda_bot.sessions.backup_process import BackupProcess
 from linda_bot.sessions.book import SessionBook
 from linda_bot.sessions.catalogue import all_backups
 from linda_bot.sessions.device_status import moment
-from linda_bot.sessions.snapshot_job import Job as BackupJob
 from linda_bot.sessions.snapshot_job import Outcome
 from linda_bot.sessions.vault import Vault
 
@@ -32,35 +29,33 @@ from linda_bot.sessions.vault import Vault
 class Core(NamedTuple):
     """What everything else is built around."""
 
-    session: StoredSession
+    session: KeptSession
     link: Link
     watch: RestoreWatch
     guard: GuardKeeper
     keeper: BackupKeeper
 
 
-def build_core(job: Job, vault: Vault | None, book: SessionBook, engines: Engines, bus: EventBus) -> Core:
+def build_core(
+    job: Job, storage: Storage, vault: Vault | None, book: SessionBook, *, engines: Engines, bus: EventBus
+) -> Core:
     """Put the link together; nothing of it runs yet."""
-    session = StoredSession(job.paths, book, vault, in_sandbox=job.in_sandbox, manners=job.manners)
-    link = Link(job.plan, session, engines.make_client, bus)
+    session = storage.session(book, vault)
+    link = Link(job.plan._replace(complete=storage.complete), session, engines.make_client, bus)
     watch = RestoreWatch(job.paths, bus, link.client)
     guard = GuardKeeper(bus, session.set_guard, session.look_at_guard, watch.client)
-    return Core(session, link, watch, guard, _keeper(job, vault, bus))
+    return Core(session, link, watch, guard, _keeper(job, storage, vault, bus))
 
 
 @asynccontextmanager
 async def companions(
-    core: Core, job: Job, book: SessionBook, supervisor: Supervisor, bus: EventBus, *, incident: LeftOpen | None
+    core: Core, job: Job, book: SessionBook, bus: EventBus, *, incident: LeftOpen | None
 ) -> AsyncIterator[list[asyncio.Task[None]]]:
     """Have done what lives beside the link; none of the tasks ends of itself: when one does, that is a bug.
 
     `incident` is what was open when the last process ended.
     """
     link, keeper = core.link, core.keeper
-
-    def look_around(because: str) -> None:
-        link.hint(because)
-
     last_seen = moment(book.status.phone_last_seen or book.status.linked_at)
     async with AsyncExitStack() as closing:
         yield [
@@ -74,18 +69,13 @@ async def companions(
                 ("refresh", Refresher(job.settings.refresh.every, keeper.back_up, link.renew, bus).run()),
                 ("milestones", Milestones(bus).run()),
                 ("phone watch", PhoneWatch(bus, last_seen=last_seen).run()),
-                ("network watch", watch_network(look_around)),
-                ("sleep watch", watch_sleep(look_around)),
-                ("watchdog", keep_watchdog(supervisor, link.responds)),
             )
         ]
 
 
-def _keeper(job: Job, vault: Vault | None, bus: EventBus) -> BackupKeeper:
+def _keeper(job: Job, storage: Storage, vault: Vault | None, bus: EventBus) -> BackupKeeper:
     async def make(reason: str) -> Outcome:
-        keys: tuple[str, ...] = tuple(vault.keys) if vault else ()
-        paths, keep = job.paths, job.settings.backup.keep
-        process = BackupProcess(BackupJob(str(paths.data_dir), paths.account, reason, keep=keep, keys=keys))
+        process = BackupProcess(storage.backup_job(reason, tuple(vault.keys) if vault else ()))
         try:
             return await asyncio.to_thread(process.outcome)
         except asyncio.CancelledError:

@@ -1,14 +1,11 @@
 """Where engines come from."""
 
-import os
-
 from linda_bot.app.job import Job
-from linda_bot.kernel.errors import ExitCode
 from linda_bot.whatsapp.adapter import EngineClient
 
 
 class Engines:
-    """Makes clients, the first of them from the engine that was started ahead."""
+    """Makes an account's clients, the first of them from the engine that was started ahead."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -21,8 +18,12 @@ class Engines:
         self._last = EngineClient(self._job.engine_command, self._job.engine_environment, process=ahead)
         return self._last
 
-    def abandon(self) -> None:
-        """End everything at once: the person has asked twice."""
+    def extend(self, right_s: float) -> None:
+        """Let the engine that there is be there for so many seconds from now on."""
+        if self._last is not None:
+            self._last.extend(right_s)
+
+    def kill(self) -> None:
+        """End the engine that there is at once."""
         if self._last is not None:
             self._last.kill()
-        os._exit(ExitCode.OK)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from linda_bot.app.companions import beside, heard
 from linda_bot.app.job import Job
 from linda_bot.app.reload import Reloader
+from linda_bot.app.storage import Storage
 from linda_bot.connection.events import LinkStateChanged
 from linda_bot.connection.guarding import GuardKeeper
 from linda_bot.connection.lifecycle import LinkState
@@ -64,6 +65,7 @@ class Messages(NamedTuple):
 @asynccontextmanager
 async def messages(
     job: Job,
+    storage: Storage,
     loaded: Loaded | None,
     link: Link,
     guard: GuardKeeper,
@@ -75,7 +77,7 @@ async def messages(
 
     `grade` says how the bot's health is, if that is known.
     """
-    store = Store(job.paths.mailbox, lambda because: bus.publish(MailboxTrouble(because=because)))
+    store = storage.mailbox(lambda because: bus.publish(MailboxTrouble(because=because)))
     async with AsyncExitStack() as closing:
         closing.push_async_callback(store.close)
         await store.open()

@@ -1,6 +1,7 @@
-"""What a supervisor is told of the link."""
+"""What a supervisor is told of the links."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 
 from linda_bot.connection.events import LinkStateChanged
@@ -31,38 +32,59 @@ _RELOADED_WITHIN_S = 60.0
 
 
 class Supervision:
-    """Ready as soon as the link is being worked on: a server that cannot be reached is no failed start."""
+    """Ready as soon as a link is being worked on: a server that cannot be reached is no failed start."""
 
-    def __init__(self, supervisor: Supervisor, link: Link) -> None:
+    def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._link = link
+        self._links: dict[str, Link] = {}
         self._ready = False
         self._reloading: asyncio.Task[None] | None = None
 
-    def take(self, event: Event) -> None:
-        """Follow the link's state."""
-        if not isinstance(event, LinkStateChanged):
+    def follow(self, account: str, link: Link) -> None:
+        """Take a link into account."""
+        self._links[account] = link
+
+    def forget(self, account: str) -> None:
+        """Take a link into account no longer."""
+        self._links.pop(account, None)
+
+    def take(self, account: str, event: Event) -> None:
+        """Follow a link's state."""
+        if not isinstance(event, LinkStateChanged) or account not in self._links:
             return
         state = LinkState(event.new)
-        if state is LinkState.STOPPING:
+        if state is LinkState.STOPPING and len(self._links) == 1:
             self._supervisor.stopping("stopping")
-        elif state in _STATUS and not self._ready:
+        elif state not in _STATUS:
+            return
+        elif not self._ready:
             self._ready = True
-            self._supervisor.ready(_STATUS[state])
-        elif state in _STATUS:
-            self._supervisor.status(_STATUS[state])
+            self._supervisor.ready(self._status(state))
+        else:
+            self._supervisor.status(self._status(state))
+
+    def is_alive(self) -> bool:
+        """Return whether all links move as they should."""
+        return all(link.responds() for link in self._links.values())
+
+    def look_around(self, because: str) -> None:
+        """Have all links look whether now is a better time than later."""
+        for link in self._links.values():
+            link.hint(because)
 
     def reload(self, because: str) -> None:
-        """Have the link renewed or hastened, because a person asked; whoever asks meanwhile waits for the same.
+        """Have the links renewed or hastened, because a person asked; whoever asks meanwhile waits for the same.
 
-        None begins at the end, nor does it take longer than a minute: the link goes on trying by itself.
+        None begins at the end, nor does it take longer than a minute: the links go on trying by themselves.
         """
-        begins = self._link.state not in _ENDS and (self._reloading is None or self._reloading.done())
+        links = [link for link in self._links.values() if link.state not in _ENDS]
+        begins = bool(links) and (self._reloading is None or self._reloading.done())
         if begins:
             self._supervisor.reloading()
-        self._link.hint(because, insist=True)
+        for link in links:
+            link.hint(because, insist=True)
         if begins:
-            self._reloading = spawn_task(self._tell_when_done(), name="reload")
+            self._reloading = spawn_task(self._tell_when_done(links), name="reload")
 
     async def close(self) -> None:
         """Wait for nothing any more."""
@@ -70,10 +92,17 @@ class Supervision:
             self._reloading.cancel()
             await asyncio.wait({self._reloading})
 
-    async def _tell_when_done(self) -> None:
+    async def _tell_when_done(self, links: Sequence[Link]) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_RELOADED_WITHIN_S):
-                await self._link.outcome()
-        state = self._link.state
-        if state not in _ENDS:
-            self._supervisor.ready(_STATUS.get(state, state))
+                await asyncio.gather(*(link.outcome() for link in links))
+        states = [link.state for link in links]
+        if not all(state in _ENDS for state in states):
+            self._supervisor.ready(self._status(states[0]))
+
+    def _status(self, state: LinkState) -> str:
+        """Return what is told of the only link, or of all of them."""
+        if len(self._links) == 1:
+            return _STATUS.get(state, state)
+        connected = sum(link.state is LinkState.CONNECTED for link in self._links.values())
+        return f"{connected} of {len(self._links)} accounts connected"

@@ -205,6 +205,7 @@ class Link:
             most_waiting=self._plan.most_waiting,
             receipts=self._plan.receipts,
         )
+        request = self._plan.complete(request)
         try:
             return await attempt.run(request)
         finally:

@@ -1,10 +1,12 @@
 """The slice of the settings that a link lives by."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from linda_bot.connection.attempt import Patience
 from linda_bot.connection.policy import Rules
+from linda_bot.whatsapp.port import LinkRequest
 
 
 class Plan(NamedTuple):
@@ -22,3 +24,5 @@ class Plan(NamedTuple):
     """Where messages are written down."""
     most_waiting: int = 100_000
     receipts: bool = False
+    complete: Callable[[LinkRequest], LinkRequest] = lambda request: request
+    """Adds to what an engine is asked where everything is, if that is not in files."""

@@ -33,17 +33,40 @@ class Levels(NamedTuple):
     """How many lines could not be written."""
 
 
+class EventLog:
+    """An open log."""
+
+    def __init__(self, writer: LogWriter, levels: Levels) -> None:
+        self._writer = writer
+        self.levels = levels
+
+    @asynccontextmanager
+    async def following(self, events: Subscription[Event]) -> AsyncIterator[None]:
+        """Write a line for each event of a subscription until the end of the block, also for what came before it.
+
+        They are of the account whose work the block is; see `linda_bot.kernel.current`.
+        """
+        feeding = spawn_task(listen(events, self._writer.put), name="event log")
+        try:
+            yield
+        finally:
+            feeding.cancel()
+            with suppress(asyncio.CancelledError):
+                await feeding
+            for event in events.pending():
+                self._writer.put(event)
+
+
 @asynccontextmanager
-async def event_log(
+async def open_event_log(
     directory: Path,
     settings: LogSettings,
-    events: Subscription[Event],
     stream: TextIO | None,
     *,
     account: str = "default",
     bus: EventBus | None = None,
-) -> AsyncIterator[Levels]:
-    """Write a line for each event of a subscription, also for those that came before it was opened."""
+) -> AsyncIterator[EventLog]:
+    """Open the log of a process until the end of the block; `account` is whose a line is that says nothing else."""
     loop = asyncio.get_running_loop()
     troubles = _Troubles(bus)
 
@@ -53,15 +76,9 @@ async def event_log(
 
     redactor = Redactor(await asyncio.to_thread(make_key, directory), mask=settings.mask)
     with writing_log(places_of(directory, settings, stream), settings, redactor, account=account, tell=tell) as writer:
-        feeding = spawn_task(listen(events, writer.put), name="event log")
         try:
-            yield _levels(writer, settings, bus)
+            yield EventLog(writer, _levels(writer, settings, bus))
         finally:
-            feeding.cancel()
-            with suppress(asyncio.CancelledError):
-                await feeding
-            for event in events.pending():
-                writer.put(event)
             await asyncio.to_thread(writer.close)
             troubles.close()
 

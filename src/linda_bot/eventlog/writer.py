@@ -12,6 +12,7 @@ from linda_bot.eventlog.lines import Line, Logged, line_of, line_of_logged, reme
 from linda_bot.eventlog.redaction import Redactor
 from linda_bot.eventlog.storms import Held, StormLimit
 from linda_bot.eventlog.structured import structlog
+from linda_bot.kernel.current import ACCOUNT
 from linda_bot.kernel.errors import reason_of
 from linda_bot.kernel.events import Category, Event, Severity, utc_now
 
@@ -101,14 +102,14 @@ class LogWriter:
         """Write lines of this level and worse; `tell` is called on the writer's thread."""
         self._places = [_Keeping(place, tell) for place in places]
         self._redactor = redactor
-        self._account = redactor.field(account)
-        self._waiting: deque[Event | Logged] = deque()
+        self._account = account
+        self._waiting: deque[tuple[str, Event | Logged]] = deque()
         self._depth = depth
         self._dropped = 0
         self._dropped_told = 0
         self._wake = threading.Event()
         self._ending = False
-        self._storms = StormLimit()
+        self._storms: dict[str, StormLimit] = {}
         self._thread = threading.Thread(target=self._run, name="event log", daemon=True)
         self.set_level(level)
 
@@ -117,12 +118,12 @@ class LogWriter:
         self._thread.start()
 
     def put(self, what: Event | Logged) -> None:
-        """Have something written soon; never waits. From any thread."""
+        """Have something written soon, as of the account whose work it is; never waits. From any thread."""
         if len(self._waiting) >= self._depth:
             with suppress(IndexError):
                 self._waiting.popleft()
             self._dropped += 1
-        self._waiting.append(what)
+        self._waiting.append((ACCOUNT.get() or self._account, what))
         if not self._wake.is_set():
             self._wake.set()
 
@@ -155,13 +156,15 @@ class LogWriter:
 
     def _run(self) -> None:
         while not self._ending or self._waiting:
-            self._wake.wait(_LOOK_EVERY_S if self._storms.is_holding else None)
+            is_holding = any(storms.is_holding for storms in self._storms.values())
+            self._wake.wait(_LOOK_EVERY_S if is_holding else None)
             self._wake.clear()
             while self._waiting:
                 self._write_some()
             self._look()
-        for held in self._storms.end(time.monotonic()):
-            self._write(_line_of_held(held, self._redactor))
+        for account, storms in self._storms.items():
+            for held in storms.end(time.monotonic()):
+                self._write(account, _line_of_held(held, self._redactor))
         self._flush()
         for keeping in self._places:
             keeping.place.close()
@@ -171,22 +174,23 @@ class LogWriter:
             if number % _IN_A_ROW == 0:
                 time.sleep(0)
             try:
-                what = self._waiting.popleft()
+                account, what = self._waiting.popleft()
             except IndexError:
                 break
             try:
-                self._take(what)
+                self._take(account, what)
             except Exception as error:  # noqa: BLE001 (one line that cannot be made must not end all others)
-                self._write_fault(what, error)
+                self._write_fault(account, what, error)
         self._look()
 
     def _look(self) -> None:
         """Write what nobody has put in, and everything."""
-        for held in self._storms.over(time.monotonic()):
-            self._write(_line_of_held(held, self._redactor))
+        for account, storms in self._storms.items():
+            for held in storms.over(time.monotonic()):
+                self._write(account, _line_of_held(held, self._redactor))
         if self._dropped > self._dropped_told:
             lost, self._dropped_told = self._dropped - self._dropped_told, self._dropped
-            self._write(line_of(LogRecovered(lost=lost, after_s=0.0), self._redactor))
+            self._write(self._account, line_of(LogRecovered(lost=lost, after_s=0.0), self._redactor))
         self._flush()
 
     def _flush(self) -> None:
@@ -194,10 +198,10 @@ class LogWriter:
         for keeping in self._places:
             keeping.flush(now)
 
-    def _take(self, what: Event | Logged) -> None:
+    def _take(self, account: str, what: Event | Logged) -> None:
         if isinstance(what, Logged):
             if what.severity >= self.level:
-                self._write_unless_storm(line_of_logged(what, self._redactor))
+                self._write_unless_storm(account, line_of_logged(what, self._redactor))
             return
         remember_texts(what, self._redactor)
         if what.weight < self.level:
@@ -205,26 +209,31 @@ class LogWriter:
         line = line_of(what, self._redactor)
         # What becomes of a message is never left out: somebody may look for that one.
         if line.category is Category.MESSAGE and line.severity <= Severity.INFO:
-            self._write(line)
+            self._write(account, line)
         else:
-            self._write_unless_storm(line)
+            self._write_unless_storm(account, line)
 
-    def _write_unless_storm(self, line: Line) -> None:
+    def _write_unless_storm(self, account: str, line: Line) -> None:
+        # Each account has limits of its own: the storm of one silences no other.
+        storms = self._storms.get(account)
+        if storms is None:
+            storms = self._storms[account] = StormLimit()
         example = next((str(line.facts[name]) for name in _EXAMPLES if name in line.facts), "")
-        if self._storms.admits(line.name, example, time.monotonic()):
-            self._write(line)
+        if storms.admits(line.name, example, time.monotonic()):
+            self._write(account, line)
 
-    def _write(self, line: Line) -> None:
+    def _write(self, account: str, line: Line) -> None:
+        whose = self._redactor.field(account)
         self._log.log(
             line.severity,
             line.name,
-            **{"timestamp": time_text(line.at), "category": line.category, "account": self._account, **line.facts},
+            **{"timestamp": time_text(line.at), "category": line.category, "account": whose, **line.facts},
         )
 
-    def _write_fault(self, what: object, error: Exception) -> None:
+    def _write_fault(self, account: str, what: object, error: Exception) -> None:
         text = f"a line of {type(what).__name__} could not be made: {error!r}"
         fault = Logged(utc_now(), Severity.ERROR, __name__, text, {}, "")
-        self._write(line_of_logged(fault, self._redactor))
+        self._write(account, line_of_logged(fault, self._redactor))
 
     def _hand_out(self, _logger: object, _method: str, line: structlog.typing.EventDict) -> str:
         """Give a line to all places: the last step of structlog's chain."""

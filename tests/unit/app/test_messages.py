@@ -10,6 +10,7 @@ import pytest
 
 from linda_bot.app.job import Job
 from linda_bot.app.messages import Messages, messages
+from linda_bot.app.storage import FileStorage
 from linda_bot.connection.guarding import GuardKeeper
 from linda_bot.connection.lifecycle import LinkState
 from linda_bot.kernel.tasks import spawn_task
@@ -54,7 +55,10 @@ class Bot:
         guard = GuardKeeper(bus, guarded, guarded, self.world.link.client)
         guarding = spawn_task(guard.run(), name="guard")
         loaded = Loaded(self.router, ())
-        async with messages(self.job, loaded, self.world.link, guard, bus=bus) as self.talk, self.world.running():
+        async with (
+            messages(self.job, FileStorage(self.job), loaded, self.world.link, guard, bus=bus) as self.talk,
+            self.world.running(),
+        ):
             await self.world.until(LinkState.CONNECTED, within_s=5)
             yield self
         guarding.cancel()

@@ -48,9 +48,10 @@ class Heard(Supervisor):
 async def supervised(world: LinkWorld) -> AsyncIterator[tuple[Supervision, Heard]]:
     """Run a link whose supervisor is told of it."""
     heard = Heard()
-    supervision = Supervision(heard, world.link)
+    supervision = Supervision(heard)
+    supervision.follow("default", world.link)
     with world.bus.subscribe(Event, name="supervision", depth=1000) as events:
-        listening = asyncio.create_task(listen(events, supervision.take))
+        listening = asyncio.create_task(listen(events, lambda event: supervision.take("default", event)))
         async with world.running():
             yield supervision, heard
         await supervision.close()

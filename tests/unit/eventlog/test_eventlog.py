@@ -17,7 +17,7 @@ import pytest
 from linda_bot.connection.events import LinkGaveUp, RetryScheduled, SessionQuarantined
 from linda_bot.eventlog.events import LogLevelChanged, LogTrouble
 from linda_bot.eventlog.lines import line_of
-from linda_bot.eventlog.open import event_log
+from linda_bot.eventlog.open import open_event_log
 from linda_bot.eventlog.pseudonyms import KEY_FILE
 from linda_bot.eventlog.redaction import Redactor
 from linda_bot.eventlog.setup import places_of, writing_log
@@ -132,7 +132,10 @@ async def write(
     bus = EventBus()
     with bus.subscribe(Event, name="event log", depth=1000) as subscription:
         bus.publish(events[0])  # before the log is opened
-        async with event_log(directory, settings or LogSettings(), subscription, stream, bus=bus):
+        async with (
+            open_event_log(directory, settings or LogSettings(), stream, bus=bus) as log,
+            log.following(subscription),
+        ):
             for event in events[1:]:
                 bus.publish(event)
             logging.getLogger("some.library").warning("a line of %s", "its own")
@@ -206,7 +209,7 @@ async def test_a_log_that_cannot_be_written_is_said_once_and_lived_with(tmp_path
     bus = EventBus()
     told: list[Any] = []
     with bus.subscribe(Event, name="event log", depth=1000) as subscription:
-        async with event_log(directory, LogSettings(), subscription, None, bus=bus):
+        async with open_event_log(directory, LogSettings(), None, bus=bus) as log, log.following(subscription):
             with bus.subscribe((LogTrouble, AlertRaised), name="told") as news:
                 for number in range(3):
                     bus.publish(Connected(number=str(number)))
@@ -221,14 +224,14 @@ async def test_the_level_is_changed_while_it_runs(tmp_path: Path) -> None:
     """Debug mode and back; said in the log, so that a gap has its reason."""
     bus = EventBus()
     with bus.subscribe(Event, name="event log", depth=1000) as subscription:
-        async with event_log(tmp_path, LogSettings(), subscription, None, bus=bus) as levels:
+        async with open_event_log(tmp_path, LogSettings(), None, bus=bus) as log, log.following(subscription):
             for number in range(3):
                 bus.publish(EnginePrinted(line=f"noise {number}"))
                 await asyncio.sleep(0.05)
-                levels.toggle("asked")
-            levels.set("error", "asked")
+                log.levels.toggle("asked")
+            log.levels.set("error", "asked")
             with pytest.raises(KeyError):
-                levels.set("loud", "asked")
+                log.levels.set("loud", "asked")
             await asyncio.sleep(0.05)
             bus.publish(Connected(number="1"))
     lines = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
