@@ -1,6 +1,7 @@
 """One account's life in this process: from its lock to the end of its engine."""
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from linda_bot.app.companions import heard
 from linda_bot.app.core import Core, build_core, companions
 from linda_bot.app.ears import listening
 from linda_bot.app.engines import Engines
+from linda_bot.app.events import AccountCrashed
 from linda_bot.app.health import HealthRoom, Surroundings
 from linda_bot.app.household import Household
 from linda_bot.app.job import Job
@@ -66,6 +68,8 @@ class Account:
         self._household = household
         self._show = show
         self._storage = make_storage(job)
+        self.begun = asyncio.Event()
+        """Set when the link is there."""
         self._stop = asyncio.Event()
         self._in_a_hurry = False
 
@@ -84,9 +88,10 @@ class Account:
         self.engines.kill()
         self._stop.set()
 
-    def responds(self) -> bool:
-        """Return whether it moves as it should."""
-        return self.link is None or self.link.responds()
+    def tell_of_bug(self, error: Exception) -> None:
+        """Say what has ended it, where the others can see it: its own ears are closed by now."""
+        trace = "".join(traceback.format_exception(error))
+        self._household.bus.publish(AccountCrashed(error=f"{type(error).__name__}: {error}", trace=trace))
 
     async def run(self) -> ExitCode:
         """Live until asked to stop, or until no retry can help.
@@ -147,6 +152,7 @@ class Account:
     async def _followed(self, core: Core) -> AsyncIterator[None]:
         """Have the household follow the link until the end of the block."""
         self.link = core.link
+        self.begun.set()
         supervision = self._household.supervision
         supervision.follow(self.name, core.link)
 

@@ -35,8 +35,8 @@ class Household:
     ) -> None:
         """Take whose log it is (`job`), and where the log tells of itself (`bus`)."""
         self.supervision = supervision
+        self.bus = bus
         self._job = job
-        self._bus = bus
         self._doors = doors
         self._stream = stream
         self._closing = AsyncExitStack()
@@ -68,7 +68,7 @@ class Household:
                 module = await asyncio.to_thread(importlib.import_module, "linda_bot.eventlog.open")
                 job = self._job
                 opening: AbstractAsyncContextManager[EventLog] = module.open_event_log(
-                    job.paths.logs, job.settings.log, self._stream, account=job.paths.account, bus=self._bus
+                    job.paths.logs, job.settings.log, self._stream, account=job.paths.account, bus=self.bus
                 )
                 self._log = await self._closing.enter_async_context(opening)
             return self._log

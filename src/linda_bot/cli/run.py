@@ -18,7 +18,7 @@ from linda_bot.cli.qr import QrFile
 from linda_bot.connection.events import PairingCodeIssued, PairingCodeRefused
 from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.events import Event
-from linda_bot.sessions.paths import DEFAULT_ACCOUNT
+from linda_bot.sessions.paths import DEFAULT_ACCOUNT, HousePaths
 from linda_bot.settings import Settings, load_settings
 from linda_bot.settings.values import HttpAddress
 from linda_bot.web.events import LinkOffered
@@ -56,12 +56,17 @@ async def _run(options: argparse.Namespace, ahead: EngineChoice, stream: TextIO)
     if options.sandbox is not None and not (options.sandbox / SANDBOX_ENVIRONMENT_FILE).is_file():
         message = f"no sandbox runs in {options.sandbox}; start one: linda-bot sandbox serve {options.sandbox}"
         raise UsageError(message)
-    settings = load_settings(_overrides(options))
+    overrides = _overrides(options)
+    settings = load_settings(overrides)
+    if _are_several(options, settings):
+        from linda_bot.cli.run_several import run_several  # one account does not pay for it
+
+        return await run_several(options, ahead, overrides, stream)
     _check_pair_phone(settings)
     if options.reload and not settings.handlers:
         raise UsageError("--reload needs handlers to load: add --handlers my_bot.py")
     picture = QrFile(settings.link.qr_file) if settings.link.qr_file else None
-    doors = _Doors(settings.http)
+    doors = Doors(settings.http)
     console = Console(
         stream,
         started_s_ago=time.monotonic() - options.started_at,
@@ -93,30 +98,40 @@ async def _run(options: argparse.Namespace, ahead: EngineChoice, stream: TextIO)
             picture.remove()
 
 
-class _Doors:
+def _are_several(options: argparse.Namespace, settings: Settings) -> bool:
+    """Return whether the process is a house: of accounts that are named, or were added, or are in a database."""
+    if settings.store is not None:
+        return True
+    if options.account is not None:
+        return False
+    is_named = bool(settings.accounts) or settings.accounts_file is not None
+    return is_named or HousePaths(settings.data_dir).roll.exists()
+
+
+class Doors:
     """The control socket, and the web page where one is wanted; nothing of them is imported before it is needed."""
 
     def __init__(self, http: HttpAddress | None) -> None:
         self._http = http
-        self._listener: socket.socket | None = None
+        self.listener: socket.socket | None = None
 
     def take_places(self) -> None:
         """Listen where the web page is to be; raises UsageError."""
         if self._http is not None:
             from linda_bot.web.tcp import bind
 
-            self._listener = bind(self._http)
+            self.listener = bind(self._http)
 
     def open(self, front: "Front") -> AbstractAsyncContextManager[None]:
         """Answer until the end of the block."""
         from linda_bot.web.doors import doors
 
-        return doors(front, self._listener)
+        return doors(front, self.listener)
 
     def give_up_places(self) -> None:
         """Listen no longer."""
-        if self._listener is not None:
-            self._listener.close()
+        if self.listener is not None:
+            self.listener.close()
 
 
 def _follow_size(console: Console) -> None:

@@ -7,15 +7,27 @@ import json
 import os
 import socket
 from datetime import UTC, datetime
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 from linda_bot.kernel.errors import SessionHeldError
 from linda_bot.kernel.files import put_unreadable_aside
 from linda_bot.kernel.flock import is_held
-from linda_bot.sessions.paths import SessionPaths
 
 _LOOK_EVERY_S = 0.05
 _RUNNING, _LISTENING, _STOPPING = "running", "listening", "stopping"
+
+
+class Lockable(Protocol):
+    """What only one process may have."""
+
+    @property
+    def lock(self) -> Path:
+        """Held by the daemon while it lives."""
+
+    @property
+    def engine_lock(self) -> Path:
+        """Held by its engine while that lives."""
 
 
 class Holder(NamedTuple):
@@ -64,7 +76,7 @@ class SessionLock:
             os.ftruncate(self._descriptor, len(text))
 
 
-def holder_of(paths: SessionPaths) -> Holder | None:
+def holder_of(paths: Lockable) -> Holder | None:
     """Return who holds a session; None when nobody does. Takes nothing away from anybody."""
     if not is_held(paths.lock):
         return None
@@ -77,7 +89,7 @@ def holder_of(paths: SessionPaths) -> Holder | None:
     return Holder(pid if isinstance(pid, int) else 0, *(str(said.get(name, "")) for name in ("host", "since", "phase")))
 
 
-async def acquire_lock(paths: SessionPaths, *, wait_s: float = 10) -> SessionLock:
+async def acquire_lock(paths: Lockable, *, wait_s: float = 10) -> SessionLock:
     """Take a session's lock, when the engine of an earlier daemon is gone too.
 
     A holder that is running is not waited for; one that is just ending is, for at most `wait_s` seconds. Raises
@@ -107,7 +119,7 @@ async def _wait_for_daemon(descriptor: int, give_up_at: float) -> None:
         await asyncio.sleep(_LOOK_EVERY_S)
 
 
-async def _wait_for_engine(paths: SessionPaths, give_up_at: float) -> None:
+async def _wait_for_engine(paths: Lockable, give_up_at: float) -> None:
     while not _is_free(paths):
         if asyncio.get_running_loop().time() >= give_up_at:
             message = "an engine of an earlier run still holds the session; wait a moment, then start again"
@@ -137,7 +149,7 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _is_free(paths: SessionPaths) -> bool:
+def _is_free(paths: Lockable) -> bool:
     """Return whether no engine holds the session."""
     try:
         descriptor = os.open(paths.engine_lock, os.O_RDWR | os.O_CLOEXEC)

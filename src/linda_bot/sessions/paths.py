@@ -133,3 +133,39 @@ class SessionPaths(NamedTuple):
     def number(self) -> str | None:
         """The number that the session must be linked to; None for any."""
         return None if self.account == DEFAULT_ACCOUNT else self.account
+
+
+class HousePaths(NamedTuple):
+    """What belongs to a process with several accounts."""
+
+    data_dir: Path
+
+    @property
+    def directory(self) -> Path:
+        """The directory of all sessions, mode 0700."""
+        return self.data_dir / "sessions"
+
+    @property
+    def roll(self) -> Path:
+        """Which accounts a person has added, paused or removed; see `roll`."""
+        return self.directory / "accounts.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the daemon while it lives, besides those of its accounts."""
+        return self.directory / "house.lock"
+
+    @property
+    def engine_lock(self) -> Path:
+        """Held by nobody: engines belong to accounts."""
+        return self.directory / "house.engine.lock"
+
+    @property
+    def control(self) -> Path:
+        """The socket on which the running house answers."""
+        return self.directory / "house.sock"
+
+    @property
+    def control_pointer(self) -> Path:
+        """Says where that socket is when its path is too long for one."""
+        return self.directory / "house.json"

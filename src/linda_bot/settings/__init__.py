@@ -21,9 +21,12 @@ from linda_bot.settings.values import (
     OR_NONE,
     AccessToken,
     Account,
+    Accounts,
     Backlog,
     CommandPrefix,
+    DatabaseAddress,
     HomePath,
+    HostName,
     ListenAddress,
     PhoneNumber,
     PublicAddress,
@@ -37,7 +40,7 @@ _PREFIX = "LINDA_"
 _NESTING = "__"
 _ENV_FILE = ".env"
 _SHOWN_VALUE = 60
-_SECRETS = ("_APPRISE", "_KEY", "_SECRET", "_TOKEN", "_WEBHOOK")
+_SECRETS = ("_APPRISE", "_KEY", "_SECRET", "_STORE", "_TOKEN", "_WEBHOOK")
 
 
 class _Group(BaseModel):
@@ -147,6 +150,21 @@ class OutboxSettings(_Group):
     receipts: bool = False
 
 
+class StartSettings(_Group):
+    """Beginning with several accounts."""
+
+    at_once: int = Field(default=2, ge=1, le=1000)
+
+
+class FleetSettings(_Group):
+    """Sharing the accounts of a database with other hosts."""
+
+    host: Annotated[HostName | None, OR_NONE] = None
+    capacity: int = Field(default=100, ge=1, le=10_000)
+    weight: float = Field(default=1, gt=0, le=1000, allow_inf_nan=False)
+    lease: float = Field(default=15, ge=3, le=600, allow_inf_nan=False)
+
+
 class LogSettings(_Group):
     """The event log."""
 
@@ -165,6 +183,9 @@ class Settings(BaseSettings):
     )
 
     account: Account = "default"
+    accounts: Accounts = ()
+    accounts_file: Annotated[HomePath | None, OR_NONE] = None
+    store: Annotated[DatabaseAddress | None, OR_NONE] = None
     data_dir: HomePath = Path()
     http: Annotated[ListenAddress | None, OR_NONE] = None
     http_token: Annotated[AccessToken | None, OR_NONE] = None
@@ -186,6 +207,8 @@ class Settings(BaseSettings):
     handler: HandlerSettings = HandlerSettings()
     outbox: OutboxSettings = OutboxSettings()
     log: LogSettings = LogSettings()
+    start: StartSettings = StartSettings()
+    fleet: FleetSettings = FleetSettings()
 
 
 def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:

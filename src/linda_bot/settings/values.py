@@ -1,12 +1,15 @@
 """What a setting's value may be, and what is said of one that it may not be."""
 
+import json
 import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
 
+from linda_bot.database.connecting import Database
 from linda_bot.kernel.errors import UsageError
 
 _LAST_PORT = 65535
@@ -123,6 +126,47 @@ def _public_address(value: str) -> str:
     return found[1].lower() + found[2]
 
 
+def _several(value: object) -> object:
+    """Take a list as it is easy to write: items with commas or spaces between them."""
+    if isinstance(value, int):
+        return (str(value),)
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text.startswith("["):
+        try:
+            found = json.loads(text)
+        except ValueError:
+            message = "must be a list like 971505760056,971505760057"
+            raise ValueError(message) from None
+        return [str(each) for each in found] if isinstance(found, list) else found
+    return tuple(part for part in re.split(r"[,;\s]+", text) if part)
+
+
+def _each_once(value: tuple[str, ...]) -> tuple[str, ...]:
+    for position, each in enumerate(value):
+        if each in value[:position]:
+            message = "must name each account once"
+            raise ValueError(message)
+    return value
+
+
+def _database(value: SecretStr) -> SecretStr:
+    try:
+        Database(value.get_secret_value())
+    except (UsageError, ValueError):
+        message = "must be like postgresql://user:password@host/database"
+        raise ValueError(message) from None
+    return value
+
+
+def _host_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", value):
+        message = "must be a name of letters, digits, dots and hyphens, for example bots-1"
+        raise ValueError(message)
+    return value
+
+
 def _none_if_empty(value: object) -> object:
     return None if value == "" else value
 
@@ -133,6 +177,9 @@ OR_NONE: Any = BeforeValidator(_none_if_empty)
 Seconds = Annotated[float, Field(ge=0, le=31 * 86400, allow_inf_nan=False)]
 SomeSeconds = Annotated[float, Field(gt=0, le=31 * 86400, allow_inf_nan=False)]
 Account = Annotated[str, AfterValidator(_account)]
+Accounts = Annotated[tuple[Account, ...], NoDecode, BeforeValidator(_several), AfterValidator(_each_once)]
+DatabaseAddress = Annotated[SecretStr, AfterValidator(_database)]
+HostName = Annotated[str, AfterValidator(_host_name)]
 PhoneNumber = Annotated[str, AfterValidator(_digits_of)]
 CommandPrefix = Annotated[str, AfterValidator(_command_prefix)]
 HomePath = Annotated[Path, AfterValidator(_path)]

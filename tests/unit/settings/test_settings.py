@@ -156,6 +156,7 @@ def test_every_name_works(monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as context:
             context.setenv(name, "nonsense [" if "NAME" not in name else "x" * 99)
             if name in (
+                "LINDA_ACCOUNTS_FILE",
                 "LINDA_DATA_DIR",
                 "LINDA_HANDLERS",
                 "LINDA_BACKUP__KEY_FILE",
