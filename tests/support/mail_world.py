@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 from linda_bot.kernel.bus import EventBus
 from linda_bot.kernel.events import Event
 from linda_bot.messaging.bot import Bot
+from linda_bot.messaging.disk import Disk
 from linda_bot.messaging.inbox import Handling, Inbox
 from linda_bot.messaging.outbox import Manners, Outbox
 from linda_bot.messaging.reception import Desk
@@ -113,7 +114,8 @@ class Daemon:
             task.cancel()
         closing = asyncio.create_task(self.inbox.close())
         await asyncio.gather(*self.tasks, closing, return_exceptions=True)
-        self.store._disk.let_go()
+        assert isinstance(self.store._ground, Disk)
+        self.store._ground.let_go()
 
 
 class MailWorld:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _SERVER_ACCOUNT = "postgres"
@@ -69,7 +69,8 @@ class Server:
         first = int((self._directory / "data" / "postmaster.pid").read_text().split()[0])
         children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
         for pid in (first, *map(int, children)):
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # a connection has just been closed
+                os.kill(pid, number)
 
     def _run(self, program: str, *arguments: str, check: bool = True) -> None:
         command = [str(self._binaries / program), *arguments]

@@ -14,10 +14,10 @@ import pytest
 from linda_bot.cli.options import make_parser
 from linda_bot.kernel.errors import ExitCode
 from linda_bot.settings import setting_names
+from tests.support.deployments import DOCKERFILE, instructions
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "deploy" / "linda-bot.service"
-DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 NO_RESTART_CURES = {
     ExitCode.USAGE,
     ExitCode.SESSION_HELD,
@@ -33,17 +33,6 @@ def unit_value(name: str) -> str:
     """Return what a line of the unit says."""
     (value,) = re.findall(rf"^{name}=(.*)$", UNIT.read_text(), re.MULTILINE)
     return str(value)
-
-
-def instructions() -> dict[str, list[str]]:
-    """Return the Dockerfile's instructions by their name, with its continued lines joined as Docker joins them."""
-    lines = "\n".join(line for line in DOCKERFILE.read_text().splitlines() if not line.startswith("#"))
-    found: dict[str, list[str]] = {}
-    for line in lines.replace("\\\n", "").splitlines():
-        if line:
-            name, _, rest = line.partition(" ")
-            found.setdefault(name, []).append(rest.strip())
-    return found
 
 
 @needs_systemd

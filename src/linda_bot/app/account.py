@@ -17,7 +17,7 @@ from linda_bot.app.household import Household
 from linda_bot.app.job import Job
 from linda_bot.app.messages import messages
 from linda_bot.app.parts import Parts
-from linda_bot.app.storage import FileStorage, MakeStorage
+from linda_bot.app.storage import FileStorage, Storage
 from linda_bot.connection.events import LinkStateChanged
 from linda_bot.connection.link import Link
 from linda_bot.kernel.bus import EventBus
@@ -55,7 +55,7 @@ class Account:
         *,
         bus: EventBus | None = None,
         show: Callable[[Event], None] = lambda _event: None,
-        make_storage: MakeStorage = FileStorage,
+        storage: Storage | None = None,
     ) -> None:
         """Describe it; `show` is told every event, `bus` is what they are published on."""
         self.job = job
@@ -67,7 +67,7 @@ class Account:
         """Its link, once that has begun."""
         self._household = household
         self._show = show
-        self._storage = make_storage(job)
+        self._storage: Storage = storage or FileStorage(job)
         self.begun = asyncio.Event()
         """Set when the link is there."""
         self._stop = asyncio.Event()
@@ -109,8 +109,8 @@ class Account:
             closing.callback(lock.release)
             household.on_locked()
             clear_drafts(paths.directory)
-            _keep_worlds_apart(paths, in_sandbox=job.in_sandbox)
             await closing.enter_async_context(self._storage.opened())
+            _keep_worlds_apart(paths, has_session=self._storage.has_session, in_sandbox=job.in_sandbox)
             alerts = check_alerting(job)
             bus, health = self.bus, HealthRoom()
             ears = await closing.enter_async_context(listening(bus, paths, self._show))
@@ -145,7 +145,8 @@ class Account:
             await talk.finish(within_s=_FINISH_WITHIN_S)  # answers can be sent for as long as the link is up
             await _end(running)
             took_s = asyncio.get_running_loop().time() - asked_at
-            await core.keeper.at_the_end(within_s=max(_LAST_BACKUP_BY_S - took_s, 0.0))
+            if self._storage.is_backed_up_at_the_end:
+                await core.keeper.at_the_end(within_s=max(_LAST_BACKUP_BY_S - took_s, 0.0))
             return ExitCode.OK
 
     @asynccontextmanager
@@ -203,10 +204,10 @@ async def _end(running: asyncio.Task[ExitCode]) -> None:
     await asyncio.wait({running}, timeout=_STOP_WITHIN_S)
 
 
-def _keep_worlds_apart(paths: SessionPaths, *, in_sandbox: bool) -> None:
+def _keep_worlds_apart(paths: SessionPaths, *, has_session: bool, in_sandbox: bool) -> None:
     """Refuse to take a real session into a sandbox, or the other way round: it would be logged out there."""
     marked = paths.sandbox_mark.exists()
-    if paths.store.exists() and marked is not in_sandbox:
+    if has_session and marked is not in_sandbox:
         place, other = ("a sandbox", "WhatsApp") if in_sandbox else ("WhatsApp", "a sandbox")
         message = f"the session in {paths.directory} belongs to {other}, not to {place}; use another --data-dir"
         raise UsageError(message)

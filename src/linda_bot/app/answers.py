@@ -54,3 +54,38 @@ class LoggedOut(_Answer, frozen=True, kw_only=True):
 
     set_aside: str | None
     """Where the session's files are now."""
+
+
+class AccountView(_Answer, frozen=True, kw_only=True):
+    """One of several accounts; times in UTC with milliseconds and a Z."""
+
+    id: str
+    """What stands for it in addresses of pages; it is no number, and stays the same."""
+    account: str
+    """Its number, masked unless asked for, or `default`."""
+    phase: str
+    """A word of `app.resident.Phase`, or `removed`."""
+    why: str = ""
+    since: str | None = None
+    """Of the phase."""
+    state: str = ""
+    """Of its link, where it runs: a word of `connection.lifecycle.LinkState`."""
+    state_since: str | None = None
+    because: str = ""
+    """Why the link is in this state."""
+    linked_number: str = ""
+    """Empty for none."""
+    health: str = "unknown"
+    alerts: int = 0
+    """Incidents that are open."""
+    host: str = ""
+    """Which host has it, where several share a database."""
+    next_try_s: float | None = None
+    is_named: bool = False
+    """Whether the settings name it, so that it cannot be removed."""
+
+
+class Accounts(_Answer, frozen=True, kw_only=True):
+    """All accounts of a process, in order."""
+
+    accounts: tuple[AccountView, ...]

@@ -2,9 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -46,6 +46,9 @@ from linda_bot.whatsapp.events import EngineExited
 from linda_bot.whatsapp.mailbox import Outbound
 from linda_bot.whatsapp.port import ClientError
 
+if TYPE_CHECKING:  # nobody may ever ask for them
+    from linda_bot.health.metrics import Facts
+
 _LOGOUT_WITHIN_S = 20.0
 _END_WITHIN_S = 10.0
 _LOOK_WITHIN_S = 2.0
@@ -64,11 +67,17 @@ class NotNowError(LindaError):
     exit_code = ExitCode.UNWELL
 
 
+async def _no_facts() -> "Facts | None":
+    return None
+
+
 class Hooks(NamedTuple):
     """What other parts of the app tell, or do, where they are there."""
 
     health: Callable[[], HealthReport] = HealthReport
     metrics: Callable[[], bytes] = bytes
+    facts: Callable[[], Awaitable["Facts | None"]] = _no_facts
+    """What the metrics are made of, None before the first look."""
     set_log_level: Callable[[str], None] | None = None
     """Takes `debug`, `info`, `warning` or `error`."""
 

@@ -21,6 +21,7 @@ from linda_bot.whatsapp.events import EngineExited, EngineStarted, QrIssued
 if TYPE_CHECKING:  # at the start nothing of it is needed yet
     from linda_bot.app.health_watch import Watch
     from linda_bot.health.grades import Grade
+    from linda_bot.health.metrics import Facts
     from linda_bot.health.samples import Sample
 
 _INBOX_DEPTH = 2000
@@ -101,6 +102,10 @@ class HealthRoom:
         loop they are those of the last look, because it cannot wait for others.
         """
         return self._watch.metrics() if self._watch else b""
+
+    async def facts(self) -> "Facts | None":
+        """Return what the metrics are made of, as it is now; None before the first look."""
+        return await self._watch.facts() if self._watch else None
 
     @asynccontextmanager
     async def watching(self, around: Surroundings, bus: EventBus, news: News) -> AsyncIterator[asyncio.Task[None]]:

@@ -1,10 +1,12 @@
 """The watch over the bot's health, put together: what is looked at, what is counted, where it is kept."""
 
 import asyncio
+import importlib
 import platform
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from linda_bot import __version__
 from linda_bot.app.companions import beside
@@ -26,6 +28,9 @@ from linda_bot.health.states import STARTING
 from linda_bot.kernel.bus import EventBus, listen
 from linda_bot.kernel.events import utc_now
 
+if TYPE_CHECKING:  # most bots are never asked for it
+    from linda_bot.health.metrics import Facts
+
 _LAST_SAMPLE_WITHIN_S = 0.4
 """How long the end may wait for the disk to take the last sample."""
 _READINGS_WITHIN_S = 6.0
@@ -45,23 +50,36 @@ class Watch:
         """Return all figures in Prometheus's text format; see `HealthRoom.metrics`."""
         readings = None if _is_in_a_loop() else self._fresh_readings()
         # At the first scrape, and in its thread: most bots are never asked, and it is as heavy as all of the rest.
-        from linda_bot.health.metrics import Facts, metrics_text
+        from linda_bot.health.metrics import metrics_text
+
+        return metrics_text(self._facts(readings))
+
+    async def facts(self) -> "Facts":
+        """Return what the metrics are made of, read anew; in the event loop."""
+        await asyncio.to_thread(importlib.import_module, "linda_bot.health.metrics")
+        try:
+            async with asyncio.timeout(_READINGS_WITHIN_S):
+                return self._facts(await self.monitor.readings())
+        except TimeoutError:
+            return self._facts(None)
+
+    def _facts(self, readings: Readings | None) -> "Facts":
+        """Return them with such readings, or else those of the last look."""
+        from linda_bot.health.metrics import Facts
 
         monitor = self.monitor
         if readings is None:
             readings = monitor.sample.readings if monitor.sample else Readings()
         build = {"version": __version__, "python": platform.python_version(), "neonize": self._news.library_version}
-        return metrics_text(
-            Facts(
-                counters=monitor.counters,
-                readings=readings,
-                state=monitor.meter.state,
-                state_seconds=dict(monitor.meter.states),
-                grade=monitor.grade,
-                build=build,
-                started_at=self._started_at,
-                now=time.time(),
-            )
+        return Facts(
+            counters=monitor.counters,
+            readings=readings,
+            state=monitor.meter.state,
+            state_seconds=dict(monitor.meter.states),
+            grade=monitor.grade,
+            build=build,
+            started_at=self._started_at,
+            now=time.time(),
         )
 
     def _fresh_readings(self) -> Readings | None:

@@ -87,6 +87,16 @@ class PairingView(msgspec.Struct, frozen=True, kw_only=True):
     retry_in_s: float | None = None
 
 
+class Linking(msgspec.Struct, frozen=True, kw_only=True):
+    """How the linking of one of several accounts goes."""
+
+    phase: str
+    """A word of `app.resident.Phase`."""
+    why: str = ""
+    pairing: PairingView | None = None
+    """None where it does not run, or has just begun."""
+
+
 class Pairing:
     """Follows the events of one run; codes are held for as long as they are of use."""
 

@@ -33,6 +33,7 @@ class Parts(NamedTuple):
         hooks = Hooks(
             health=self.health.report,
             metrics=self.health.metrics,
+            facts=self.health.facts,
             set_log_level=lambda level: levels.set(level, "asked by the control API"),
         )
         core, ears = self.core, self.ears

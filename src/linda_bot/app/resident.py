@@ -1,7 +1,7 @@
 """One of several accounts of a process: what is done with it, whether it runs or not."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from enum import StrEnum
 
@@ -71,12 +71,16 @@ class Resident:
         self.phase = Phase.WAITING
         self.why = ""
         self.since = utc_now()
+        self.asking = asyncio.Lock()
+        """Held by who changes what becomes of it: one request comes to its end before the next one begins."""
         self._make = make
         self._turns = turns
         self._on_change = on_change
         self._linking = False
+        self._is_wanted = False
         self._failures = 0
         self._again_at: float | None = None
+        self._begin_now = asyncio.Event()
         self._living: asyncio.Task[None] | None = None
 
     @property
@@ -85,25 +89,29 @@ class Resident:
         return self.account is not None and self.account.link is not None
 
     def begin(self, *, linking: bool = False) -> None:
-        """Have it live, if it does not; `linking` shows codes where it needs a phone."""
+        """Have it live, now, if it does not; `linking` shows codes where it needs a phone."""
         self._linking = self._linking or linking
+        self._begin_now.set()
+        self._is_wanted = True
         if self._living is None or self._living.done():
             self._move(Phase.WAITING)
             self._living = spawn_task(self._live(), name=f"account {self.name}")
 
     async def link(self) -> None:
-        """Show codes where it needs a phone, from now on; an account that is up goes on undisturbed."""
-        if self.is_running and self._linking:
-            return
-        if not self.is_running:
+        """Show codes where it needs a phone, from now on; an account that is up goes on undisturbed.
+
+        Where it is just about to find that it needs one, codes come with its next life.
+        """
+        if self.is_running:
+            self._linking = True
+        elif not self._linking:
             await self.end(self.phase, self.why)
             self.begin(linking=True)
 
     async def end(self, phase: Phase, why: str = "") -> None:
         """Have it end in good order, and be in another phase from then on."""
         living, account = self._living, self.account
-        self._living = None
-        self._linking = False
+        self._linking = self._is_wanted = False
         if living is not None and not living.done():
             if account is not None and account.link is not None:
                 account.ask_to_stop()
@@ -111,7 +119,18 @@ class Resident:
             if not living.done():
                 living.cancel()
                 await asyncio.wait({living}, timeout=_STOP_WITHIN_S)
+        self._living = self._again_at = None
         self._move(phase, why)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether something of it still runs."""
+        return self._living is not None and not self._living.done()
+
+    def rest(self, phase: Phase, why: str) -> None:
+        """Be in a phase in which nothing of it runs, if nothing does."""
+        if not self.is_ending:
+            self._move(phase, why)
 
     def evict(self) -> None:
         """End its engine at once; `end` brings the rest."""
@@ -139,51 +158,61 @@ class Resident:
         """Live until there is nothing more to try; cancelled, it ends at once."""
         while True:
             began_at = asyncio.get_running_loop().time()
-            phase, why, again_s = await self._one_life()
+            could_link = self._linking
+            phase, why, again_s = await self._one_life(linking=could_link)
             if asyncio.get_running_loop().time() - began_at > _STEADY_AFTER_S:
                 self._failures = 0
+            if phase is Phase.UNLINKED and self._linking and not could_link:
+                again_s = 0.0  # somebody asked for codes while it was finding out
             if again_s is None:
                 self._linking = False
-                self._move(phase, why)
+                if self._is_wanted:  # else whoever ends it says what it is then
+                    self._move(phase, why)
                 return
-            self._again_at = asyncio.get_running_loop().time() + again_s
-            self._move(phase, why)
-            await asyncio.sleep(again_s)
-            self._again_at = None
+            if again_s:
+                self._again_at = asyncio.get_running_loop().time() + again_s
+                self._move(phase, why)
+                self._begin_now.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(again_s):
+                        await self._begin_now.wait()
+                self._again_at = None
             self._move(Phase.WAITING)
 
-    async def _one_life(self) -> tuple[Phase, str, float | None]:
+    async def _one_life(self, *, linking: bool) -> tuple[Phase, str, float | None]:
         """Live once; return what follows, why, and after how many seconds it begins again, if it does."""
-        account = self._make(self.name, self._linking)
-        async with self._turns:
-            living = spawn_task(account.run(), name=f"bot {self.name}")
-            self.account = account
-            try:
-                self._move(Phase.RUNNING)
-                await _until_begun(account, living)
-            except asyncio.CancelledError:
-                await _end(account, living)
-                raise
+        account: Account | None = None
         try:
-            code = await asyncio.shield(living)
-        except asyncio.CancelledError:
-            await _end(account, living)
-            raise
+            async with self._turns:
+                account = self.account = self._make(self.name, linking)
+                living = spawn_task(account.run(), name=f"bot {self.name}")
+                await self._lives(account, living, _until_begun(account, living))
+            await self._lives(account, living, asyncio.wait({living}))
+            code = living.result()
         except SessionHeldError as error:
             return Phase.FAILED, str(error), _HELD_AGAIN_S
         except LindaError as error:
             return Phase.FAILED, str(error), self._next_delay()
         except Exception as error:  # noqa: BLE001 (a bug in one account's life must not end the others')
-            account.tell_of_bug(error)
+            if account is not None:
+                account.tell_of_bug(error)
             return Phase.FAILED, f"a bug of linda-bot: {type(error).__name__}: {error}", self._next_delay()
         finally:
-            if living.done():
-                self.account = None
+            self.account = None
         if code in _NEEDS_PHONE:
             return Phase.UNLINKED, _NEEDED[code], None
         if code is ExitCode.OK:
             return Phase.ENDED, "it was asked to stop", None
         return Phase.ENDED, _ENDED.get(code, f"it ended with exit code {int(code)}"), None
+
+    async def _lives(self, account: Account, living: asyncio.Task[ExitCode], until: Awaitable[object]) -> None:
+        """Wait for something while it lives; cancelled, have its life end first."""
+        self._move(Phase.RUNNING)
+        try:
+            await until
+        except asyncio.CancelledError:
+            await _end(account, living)
+            raise
 
     def _next_delay(self) -> float:
         delay = _FAILED_AGAIN_S[min(self._failures, len(_FAILED_AGAIN_S) - 1)]

@@ -1,7 +1,8 @@
 """Where an account's session and messages are, for as long as the account lives in this process."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from linda_bot.app.job import Job
@@ -34,6 +35,13 @@ class KeptSession(SessionFiles, Protocol):
 class Storage(Protocol):
     """Makes what an account keeps, of one kind throughout."""
 
+    is_backed_up_at_the_end: bool
+    """Whether a backup is made at an orderly end; no account that only changes hands has to wait for one."""
+
+    @property
+    def has_session(self) -> bool:
+        """Whether an account is linked, as far as can be told at a glance; once it is opened."""
+
     def opened(self) -> AbstractAsyncContextManager[None]:
         """Have at hand what follows the account until the end of the block; before anything of it is read."""
 
@@ -53,12 +61,24 @@ class Storage(Protocol):
 class FileStorage:
     """Everything in files under the data directory."""
 
+    is_backed_up_at_the_end = True
+
     def __init__(self, job: Job) -> None:
         self._job = job
 
-    def opened(self) -> AbstractAsyncContextManager[None]:
-        """It is there already."""
-        return _Nothing()
+    @property
+    def has_session(self) -> bool:
+        """Whether there is a store, whatever is in it."""
+        return self._job.paths.store.exists()
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """It is there already, unless it was moved into a database; raises LivesElsewhereError."""
+        if self._job.paths.moved_to.exists():
+            from linda_bot.app.migrating.records import refuse_if_elsewhere  # hardly anybody pays for it
+
+            await asyncio.to_thread(refuse_if_elsewhere, self._job.paths, None)
+        yield
 
     def session(self, book: SessionBook, vault: Vault | None) -> KeptSession:
         """Return the session's files."""
@@ -77,11 +97,3 @@ class FileStorage:
     def complete(self, request: LinkRequest) -> LinkRequest:
         """Nothing is missing: the engine has the paths."""
         return request
-
-
-class _Nothing(AbstractAsyncContextManager[None]):
-    async def __aexit__(self, *_: object) -> None:
-        return None
-
-
-MakeStorage = Callable[[Job], Storage]

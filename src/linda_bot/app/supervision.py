@@ -38,7 +38,18 @@ class Supervision:
         self._supervisor = supervisor
         self._links: dict[str, Link] = {}
         self._ready = False
+        self._is_house = False
         self._reloading: asyncio.Task[None] | None = None
+
+    def begun(self) -> None:
+        """Say that a process of several accounts has begun, be there one that can be worked on or not.
+
+        From here on no end of an account is the end of the process.
+        """
+        self._is_house = True
+        if not self._ready:
+            self._ready = True
+            self._supervisor.ready("no account has begun")
 
     def follow(self, account: str, link: Link) -> None:
         """Take a link into account."""
@@ -53,7 +64,7 @@ class Supervision:
         if not isinstance(event, LinkStateChanged) or account not in self._links:
             return
         state = LinkState(event.new)
-        if state is LinkState.STOPPING and len(self._links) == 1:
+        if state is LinkState.STOPPING and len(self._links) == 1 and not self._is_house:
             self._supervisor.stopping("stopping")
         elif state not in _STATUS:
             return

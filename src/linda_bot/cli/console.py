@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from linda_bot import __version__
-from linda_bot.cli.qr import qr_lines
+from linda_bot.cli.code_screen import HOW_TO_SCAN, draw_code
 from linda_bot.cli.screen import Screen
 from linda_bot.cli.story import line_of
 from linda_bot.cli.story_line import BOLD, DIM, GREEN, RED, YELLOW, span
@@ -186,26 +186,13 @@ class Console:
         self._draw()
 
     def _how_to_scan(self) -> None:
-        self.say("  On your phone: WhatsApp > Settings > Linked devices > Link a device, and scan this code:")
+        self.say(HOW_TO_SCAN)
 
     def _draw(self) -> None:
         """Draw the code that can be scanned, or say why it cannot be drawn."""
         assert self._code is not None
-        screen, size = self._screen, self._screen.size
-        picture = qr_lines(self._code.code, colours=screen.colours, blocks=screen.has_blocks)
-        width = len(qr_lines(self._code.code, colours=False, blocks=screen.has_blocks)[0])
         left_s = max(self._code_ends_at - time.monotonic(), 0)
-        words = [f"  Code {self._code.number}, valid for {left_s:.0f} s. Waiting for the scan; Ctrl+C stops."]
-        if not screen.has_blocks:
-            utf8 = f"{screen.encoding} has no block characters; with PYTHONIOENCODING=utf-8 the code is half as large"
-            words.append(f"  ({utf8}.)")
-        if size.columns < width:
-            narrow = f"The terminal is {size.columns:.0f} columns wide, the QR code needs {width}"
-            screen.draw([], [f"{narrow}: widen it, and it is drawn. Or start with --qr-file or --pair-phone."])
-            return
-        if size.lines <= len(picture) + len(words):
-            words.append(f"  The code is {len(picture)} lines high: enlarge the window to see all of it.")
-        screen.draw(picture, words)
+        draw_code(self._screen, self._code.code, self._code.number, left_s, otherwise="--qr-file or --pair-phone")
 
     def _listening(self) -> None:
         ready = ""

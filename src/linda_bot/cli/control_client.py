@@ -4,15 +4,15 @@ import http.client
 import socket
 import time
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from linda_bot.kernel.errors import ExitCode, LindaError, UsageError
 from linda_bot.kernel.masking import printable
-from linda_bot.sessions.lock import Holder, holder_of
-from linda_bot.sessions.paths import SessionPaths
-from linda_bot.web.place import connect
+from linda_bot.sessions.lock import Holder, Lockable, holder_of
+from linda_bot.web.place import Reachable, connect
 
 _SIGN_WITHIN_S = 5.0
 """A bot that does not show a sign of life in this time is not waited for longer."""
@@ -48,10 +48,21 @@ class BotHangsError(LindaError):
     exit_code = ExitCode.UNWELL
 
 
+class Controlled(Lockable, Reachable, Protocol):
+    """What a process holds that can be asked."""
+
+    @property
+    def directory(self) -> Path:
+        """Where it is."""
+
+
 class RunningBot:
     """The bot that runs on a session."""
 
-    def __init__(self, paths: SessionPaths, holder: Holder) -> None:
+    sign = "/api/v1/health"
+    """What it answers without delay."""
+
+    def __init__(self, paths: Controlled, holder: Holder) -> None:
         self.pid = holder.pid
         self._paths = paths
 
@@ -63,7 +74,7 @@ class RunningBot:
         Raises UsageError for a wrong request, BotRefusedError, BotHangsError, NoBotError.
         """
         if within_s > _SIGN_WITHIN_S:
-            self._exchange("HEAD", "/api/v1/health", None, within_s=_SIGN_WITHIN_S)
+            self._exchange("HEAD", self.sign, None, within_s=_SIGN_WITHIN_S)
         status, content = self._exchange(method, path, body, within_s=within_s)
         if status != http.client.OK:
             raise _error(status, content)
@@ -122,7 +133,7 @@ class RunningBot:
         )
 
 
-def bot_of(paths: SessionPaths) -> RunningBot:
+def bot_of(paths: Controlled) -> RunningBot:
     """Return the bot that runs on a session; raises NoBotError, which says what to do."""
     try:
         holder = holder_of(paths)

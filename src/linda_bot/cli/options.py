@@ -32,6 +32,8 @@ def make_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_rehearse(commands)
     _add_session_commands(commands)
+    _add_fleet(commands)
+    _add_accounts(commands)
     _add_sandbox(commands)
     return parser
 
@@ -135,6 +137,16 @@ def _add_session_commands(commands: "argparse._SubParsersAction[_Parser]") -> No
     bring = add("import", "session.import_", "take a session out of a file that `linda-bot export` wrote")
     bring.add_argument("file", type=Path, metavar="FILE")
     bring.add_argument("--force", action="store_true", help="also where there is a session already")
+    _add_migrate(add)
+
+
+def _add_migrate(add: Callable[[str, str, str], _Parser]) -> None:
+    migrate = add("migrate", "migrate.migrate", "move the account from files to a shared database, or back")
+    place = "`files`, `database` (the one that LINDA_STORE names) or an address: postgresql://user@host/name"
+    migrate.add_argument("--to", required=True, metavar="PLACE", help=place)
+    migrate.add_argument("--from", dest="source", metavar="ADDRESS", help="with `--to files`: not LINDA_STORE's")
+    migrate.add_argument("--all", action="store_true", help="all accounts of the data directory, or of the database")
+    migrate.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _add_review_commands(add: Callable[[str, str, str], _Parser]) -> None:
@@ -169,6 +181,41 @@ def _add_review_commands(add: Callable[[str, str, str], _Parser]) -> None:
     watch.add_argument("--every", type=float, default=1.0, metavar="S", help="how often to look (default: 1)")
     bundle = add("support-bundle", "bundle.bundle", "an archive for whoever helps: no keys, no numbers, no texts")
     bundle.add_argument("file", type=Path, nargs="?", metavar="FILE.tar.gz", help="a new file")
+
+
+def _add_fleet(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    text = "the hosts that share LINDA_STORE, which of them has which account, and the latest moves"
+    parser = commands.add_parser("fleet", help=text, description=text[:1].upper() + text[1:] + ".")
+    parser.add_argument("-n", "--last", type=int, metavar="N", default=10, help="the newest N moves (default: 10)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--show-numbers", action="store_true", help="show phone numbers in full")
+    parser.set_defaults(command=_later("fleet.fleet"))
+
+
+def _add_accounts(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    text = "the accounts of a bot that has several: list, add, link, pause, resume and remove them"
+    group = commands.add_parser("accounts", help=text, description=text[:1].upper() + text[1:] + ".")
+    actions = group.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def add(name: str, command: str, text: str, *, takes: str | None) -> _Parser:
+        parser = actions.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+        if takes is not None:
+            parser.add_argument("number", metavar="NUMBER", help=takes)
+        parser.add_argument("--data-dir", type=Path, help="where sessions and logs are kept (default: this directory)")
+        parser.add_argument("--json", action="store_true", help="print one JSON document")
+        parser.add_argument("--show-numbers", action="store_true", help="show phone numbers in full")
+        parser.set_defaults(command=_later(f"accounts.{command}"))
+        return parser
+
+    which = "the account's phone number, or the end of it"
+    add("list", "listed", "list them", takes=None)
+    add("add", "add", "add an account; it must be linked then", takes="a phone number in international format")
+    link = add("link", "link", "show a code here that links an account to its phone", takes=which)
+    link.add_argument("--pair-phone", metavar="NUMBER", help="show a code to type on the phone NUMBER instead")
+    add("pause", "pause", "have nothing of an account run until `resume`; its session stays", takes=which)
+    add("resume", "resume", "end a pause, or have an account begin anew that has ended", takes=which)
+    remove = add("remove", "remove", "end an account and forget it; its files stay", takes=which)
+    remove.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _add_sandbox(commands: "argparse._SubParsersAction[_Parser]") -> None:

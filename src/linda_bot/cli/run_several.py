@@ -18,6 +18,7 @@ from linda_bot.settings.accounts import load_account_settings
 if TYPE_CHECKING:
     from linda_bot.app.front import Front
     from linda_bot.app.house import House
+    from linda_bot.web.house_doors import HouseDoors
 
 _OF_ONE = {"--pair-phone": "pair_phone", "--qr-file": "qr_file", "--reload": "reload"}
 
@@ -42,7 +43,7 @@ async def run_several(
         can_show_qr=False,
         in_sandbox=options.sandbox is not None,
     )
-    doors = _HouseDoors(shared.http)
+    doors = _HouseDoors(job)
     if shared.log.format == "json":
         return await run_house(accounts, job, _nothing, stream, doors)
     place = Database(shared.store.get_secret_value()).shown if shared.store else shared.data_dir.absolute()
@@ -53,17 +54,25 @@ async def run_several(
 class _HouseDoors(Doors):
     """A control socket for each account and one for the house, and one web page."""
 
+    def __init__(self, job: Job) -> None:
+        super().__init__(job.settings.http)
+        self._job = job
+        self._made: HouseDoors | None = None
+
     def open(self, front: "Front") -> AbstractAsyncContextManager[None]:
         """Answer on an account's own control socket until the end of the block."""
-        from linda_bot.web.doors import doors
-
-        return doors(front)
+        return self._doors().open(front)
 
     def open_house(self, house: "House") -> AbstractAsyncContextManager[None]:
         """Answer until the end of the block."""
-        from linda_bot.web.house_doors import house_doors
+        return self._doors().open_house(house)
 
-        return house_doors(house, self.listener)
+    def _doors(self) -> "HouseDoors":
+        if self._made is None:
+            from linda_bot.web.house_doors import HouseDoors  # the first account has its places by now
+
+            self._made = HouseDoors(self._job, self.listener)
+        return self._made
 
 
 def _nothing(_account: str, _event: Event) -> None:

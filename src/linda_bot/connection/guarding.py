@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from linda_bot.connection.events import GuardSet, GuardWithdrawn, RollBacksCaught
 from linda_bot.kernel.bus import EventBus
+from linda_bot.kernel.errors import TransientError
 from linda_bot.sessions.guard import Guard
 from linda_bot.whatsapp.events import Connected, EngineExited, EngineStarted
 from linda_bot.whatsapp.port import WhatsAppClient
@@ -83,7 +84,7 @@ class GuardKeeper:
             known = self._known.is_set()
             try:
                 found = await how()
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, TransientError) as error:
                 found = self.guard._replace(active=False, why=f"the session's store cannot be used: {error}")
             else:
                 self._count(found.caught)

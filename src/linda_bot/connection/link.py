@@ -19,7 +19,7 @@ from linda_bot.connection.session import SessionFiles
 from linda_bot.connection.session_care import SessionCare
 from linda_bot.connection.unlinking import UNLINKED, Unlinking
 from linda_bot.kernel.bus import EventBus
-from linda_bot.kernel.errors import ExitCode, SessionInaccessibleError
+from linda_bot.kernel.errors import ExitCode, SessionInaccessibleError, SessionUnreachableError
 from linda_bot.whatsapp.port import ClientFactory, LinkRequest, NotSentError, WhatsAppClient
 
 _FILES_WITHIN_S = 300.0
@@ -174,9 +174,9 @@ class Link:
         try:
             look = await self._care.find(may_recover=may_recover)
         except SessionInaccessibleError as error:
-            if not self._has_begun:
-                raise  # a person is there to mend it; later the bot waits until it mends itself
-            return Ending(Finding.UNREACHABLE, str(error), is_local=True)
+            if self._is_for_a_person(error):
+                raise
+            return _out_of_reach(error)
         if look.damaged:
             return Ending(Finding.SESSION_DAMAGED, look.why, beyond_doubt=True)
         if not look.linked and not self._plan.rules.can_show_qr:
@@ -262,10 +262,10 @@ class Link:
             elif isinstance(decision, Recover):
                 await self._care.replace(ending.because, was_linked=not ending.while_linking)
         except SessionInaccessibleError as error:
-            if not self._has_begun:
+            if self._is_for_a_person(error):
                 raise
             # It is looked at anew after a wait.
-            return await self._follow_up(Ending(Finding.UNREACHABLE, str(error), is_local=True))
+            return await self._follow_up(_out_of_reach(error))
         self._tally = decision.tally
         if isinstance(decision, Retry):
             await self._wait_for_retry(decision, ending.because)
@@ -279,6 +279,10 @@ class Link:
             await self._care.retire(UNLINKED.because)
             await self._care.set_aside(UNLINKED.because)
         return ExitCode.OK
+
+    def _is_for_a_person(self, error: SessionInaccessibleError) -> bool:
+        """Return whether to end: at the start a person is there to mend it; later the bot waits until it is mended."""
+        return not self._has_begun and not isinstance(error, SessionUnreachableError)
 
     def _forgive(self) -> None:
         self._tally = forgiven(self._tally, self._course.connected_for())
@@ -306,3 +310,7 @@ class Link:
     def _allow(self, seconds: float) -> None:
         """Say how long the next step may take before the link counts as stuck."""
         self._busy_until = asyncio.get_running_loop().time() + seconds
+
+
+def _out_of_reach(error: SessionInaccessibleError) -> Ending:
+    return Ending(Finding.UNREACHABLE, str(error), is_local=not isinstance(error, SessionUnreachableError))

@@ -29,7 +29,7 @@ class PutBack(NamedTuple):
     backup: str = ""
     """Which one is in place now; empty for none."""
     made_at: datetime | None = None
-    quarantined: Path | None = None
+    quarantined: Path | str | None = None
     passed_over: tuple[str, ...] = ()
 
 
@@ -49,7 +49,7 @@ class SessionFiles(Protocol):
     async def still_linked(self) -> bool:
         """Return whether the store still holds a device; safe while an engine has it open."""
 
-    async def set_aside(self, because: str) -> Path | None:
+    async def set_aside(self, because: str) -> Path | str | None:
         """Move the session out of the way and return where to; None when there was nothing."""
 
     async def recover(self, because: str) -> PutBack:

@@ -25,7 +25,7 @@ from linda_bot.sessions.store import has_device
 from linda_bot.sessions.validation import Verdict
 from linda_bot.sessions.vault import Vault
 
-_MARK_EVERY_S = 60.0
+MARK_EVERY_S = 60.0
 _BACKUP_WAIT_S = 5.0
 T = TypeVar("T")
 
@@ -60,26 +60,9 @@ class StoredSession:
         """Validate the session and make it ready; raises UsageError when it is another account's."""
         async with self._moving:
             opening, login_in_s = await self._on_disk(self._open)
-        found = opening.validation
-        if found.verdict is Verdict.WRONG_ACCOUNT:
-            message = f"{found.why}; set LINDA_ACCOUNT (or --account) to the linked number, or move that session away"
-            raise UsageError(message)
-        if found.identity is not None:
-            self._fingerprint = found.identity.fingerprint
-        return SessionLook(
-            linked=found.verdict is Verdict.RESTORABLE,
-            damaged=found.verdict is Verdict.DAMAGED,
-            why=found.why,
-            previous_status=self._book.status.restore_status,
-            last_activity=self._book.last_activity,
-            verdict=found.verdict,
-            points=tuple(
-                f"{point.number} {point.name}: {'' if point.ok else 'not well, '}{point.reason}"
-                for point in found.points
-            ),
-            went_back=opening.went_back,
-            login_in_s=login_in_s,
-        )
+        if opening.validation.identity is not None:
+            self._fingerprint = opening.validation.identity.fingerprint
+        return look_of(opening, self._book, login_in_s)
 
     async def still_linked(self) -> bool:
         """Look for the device row only."""
@@ -110,7 +93,7 @@ class StoredSession:
 
     async def retire(self, because: str) -> None:
         """Mark the backups of the linking that has ended; without that each would be refused once more."""
-        await self._on_disk(lambda: self._retire(because))
+        await self._on_disk(lambda: retire_backups(self._paths, self._fingerprint, because))
 
     def proved(self) -> None:
         """Forget which backups were tried."""
@@ -119,7 +102,7 @@ class StoredSession:
     async def set_guard(self) -> Guard:
         """Set the guard in the store of an engine that is connected; raises sqlite3.Error."""
         async with self._moving:
-            return await _to_the_end(lambda: set_guard(self._paths.store))
+            return await to_the_end(lambda: set_guard(self._paths.store))
 
     async def look_at_guard(self) -> Guard:
         """Look whether the guard is still there; raises sqlite3.Error."""
@@ -129,35 +112,28 @@ class StoredSession:
         """Mark the store every minute in which it was used, until cancelled, so that one that goes back is noticed."""
         seen = (0, 0)
         while True:
-            await asyncio.sleep(_MARK_EVERY_S)
+            await asyncio.sleep(MARK_EVERY_S)
             async with self._moving:
-                seen = await _to_the_end(functools.partial(keep_up, self._paths, seen))
+                seen = await to_the_end(functools.partial(keep_up, self._paths, seen))
 
     async def close(self) -> None:
         """Have everything survive a power loss from here on; only after the engine is gone."""
         async with self._moving:
-            await _to_the_end(lambda: close_session(self._paths))
+            await to_the_end(lambda: close_session(self._paths))
 
     def _open(self) -> tuple[Opening, float]:
         return open_session(self._paths), note_login(self._paths.logins, time.time(), self._manners)
-
-    def _retire(self, because: str) -> None:
-        with suppress(OSError), locked(self._paths.backup_lock, wait_s=_BACKUP_WAIT_S):
-            pass  # one that is just being made is of the same linking
-        newest = [backup.manifest.fingerprint for backup in all_backups(self._paths)[:1]]
-        fingerprint = self._fingerprint or next(iter(newest), "")
-        retire(self._paths, fingerprint, "logged_out", because)
 
     @staticmethod
     async def _on_disk(work: Callable[[], T]) -> T:
         """Work on the files, on a thread; a disk that is full or read-only is said in one line."""
         try:
-            return await _to_the_end(work)
+            return await to_the_end(work)
         except OSError as error:
             raise unwritable(error) from error
 
 
-async def _to_the_end(work: Callable[[], T]) -> T:
+async def to_the_end(work: Callable[[], T]) -> T:
     """Work on a thread; whoever is cancelled meanwhile waits for its end, so that nobody else comes in between."""
     working = spawn_task(asyncio.to_thread(work), name="session files")
     try:
@@ -165,3 +141,32 @@ async def _to_the_end(work: Callable[[], T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait({working})
         raise
+
+
+def look_of(opening: Opening, book: SessionBook, login_in_s: float) -> SessionLook:
+    """Return what the link is told of an opening; raises UsageError when the session is another account's."""
+    found = opening.validation
+    if found.verdict is Verdict.WRONG_ACCOUNT:
+        message = f"{found.why}; set LINDA_ACCOUNT (or --account) to the linked number, or move that session away"
+        raise UsageError(message)
+    return SessionLook(
+        linked=found.verdict is Verdict.RESTORABLE,
+        damaged=found.verdict is Verdict.DAMAGED,
+        why=found.why,
+        previous_status=book.status.restore_status,
+        last_activity=book.last_activity,
+        verdict=found.verdict,
+        points=tuple(
+            f"{point.number} {point.name}: {'' if point.ok else 'not well, '}{point.reason}" for point in found.points
+        ),
+        went_back=opening.went_back,
+        login_in_s=login_in_s,
+    )
+
+
+def retire_backups(paths: SessionPaths, fingerprint: str, because: str) -> None:
+    """Mark the backups of a linking that the phone has ended; without a fingerprint, that of the newest."""
+    with suppress(OSError), locked(paths.backup_lock, wait_s=_BACKUP_WAIT_S):
+        pass  # one that is just being made is of the same linking
+    newest = [backup.manifest.fingerprint for backup in all_backups(paths)[:1]]
+    retire(paths, fingerprint or next(iter(newest), ""), "logged_out", because)

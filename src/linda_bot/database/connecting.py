@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
-from linda_bot.kernel.errors import TransientError, UsageError
+from linda_bot.kernel.errors import LindaError, TransientError, UsageError
 
 if TYPE_CHECKING:
     import psycopg
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 SCHEMES = ("postgres", "postgresql")
 FENCE = "linda_bot.fence"
 """The name of the setting by which a connection says how new the right is by which it writes; see `Place.fence`."""
+
+FENCED_OFF = "LB001"
+"""What the server's errors are called by which a `FencedOffError` is known (an SQLSTATE)."""
 
 _CONNECT_WITHIN_S = 5
 _DEAD_AFTER_MS = 10_000
@@ -29,6 +32,10 @@ _KEPT_ALIVE = {
 
 class DatabaseTroubleError(TransientError):
     """The database cannot be reached or used for now; the text says why, without the address's secrets."""
+
+
+class FencedOffError(LindaError):
+    """The account's lease has passed on: what is written by an older one is refused, for good."""
 
 
 class Place(NamedTuple):

@@ -16,7 +16,7 @@ from linda_bot.eventlog.writer import LogWriter, Place
 from linda_bot.kernel.events import Event, Severity
 from linda_bot.settings import LogSettings
 
-_QUIET = ("asyncio", "aiohttp.access")
+_QUIET = ("asyncio", "aiohttp.access", "alembic")
 """Loggers whose small talk nobody needs, not even who looks for a fault."""
 
 

@@ -1,6 +1,6 @@
 """What Prometheus is told: names, units and help texts of all figures, from what is known at the moment."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry
@@ -21,6 +21,13 @@ from linda_bot.health.samples import Readings
 
 _PREFIX = "linda_bot_"
 _MB = 1024.0 * 1024.0
+PHASES = ("waiting", "running", "unlinked", "paused", "failed", "ended", "elsewhere")
+"""The words of `app.resident.Phase`."""
+
+_OF_THE_PROCESS = frozenset({"open_fds", "disk_free_bytes", "event_loop_lag_seconds", "log_lines_lost_total"})
+"""What several accounts of a process have in common."""
+
+_MEMORY_OF_DAEMON = (f"{_PREFIX}memory_bytes", "daemon")
 _ALERT_TOPICS = ("link", "health", "log")
 
 
@@ -56,45 +63,97 @@ class _Labelled(NamedTuple):
 
 
 def metrics_text(facts: Facts) -> bytes:
-    """Return all figures in Prometheus's text format; what is not known is left out."""
+    """Return all figures of a bot in Prometheus's text format; what is not known is left out."""
+    return _text(_Figures([_Of((), facts)]))
+
+
+def house_metrics_text(facts: Mapping[str, Facts], phases: Mapping[str, str]) -> bytes:
+    """Return all figures of several accounts, by the names that they are to have, and those of their process once.
+
+    `phases` says what becomes of each of them, also of those that do not run.
+    """
+    return _text(_Figures([_Of((account,), each) for account, each in facts.items()], phases))
+
+
+def _text(figures: "_Figures") -> bytes:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Bot(facts))
+    registry.register(figures)
     return generate_latest(registry)
 
 
-class _Bot(Collector):
-    def __init__(self, facts: Facts) -> None:
-        self._facts = facts
+class _Of(NamedTuple):
+    """Whose figures they are."""
+
+    account: tuple[str, ...]
+    """The label's value; none for a bot that is alone."""
+    facts: Facts
+
+
+class _Figures(Collector):
+    def __init__(self, bots: Sequence[_Of], phases: Mapping[str, str] | None = None) -> None:
+        self._bots = bots
+        self._phases = phases
+        self._labels = [] if phases is None else ["account"]
 
     def describe(self) -> Iterable[Metric]:
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        facts = self._facts
-        yield InfoMetricFamily(f"{_PREFIX}build", "Which versions run", value=dict(facts.build))
-        for name, text, value in _GAUGES:
-            known = value(facts)
+        if self._bots:
+            build = dict(self._bots[0].facts.build)
+            yield InfoMetricFamily(f"{_PREFIX}build", "Which versions run", value=build)
+        if self._phases is not None:
+            yield _phase(self._phases)
+        for kind, families in ((GaugeMetricFamily, _GAUGES), (CounterMetricFamily, _COUNTERS)):
+            for each in families:
+                yield from self._plain(kind, each)
+        for kind, labelled in ((GaugeMetricFamily, _LABELLED_GAUGES), (CounterMetricFamily, _LABELLED_COUNTERS)):
+            for name, text, label, values in labelled:
+                yield from self._labelled(kind(_PREFIX + name, text, labels=[*self._labels, label]), values)
+        for name, text, durations in _HISTOGRAMS:
+            family = HistogramMetricFamily(_PREFIX + name, text, labels=self._labels)
+            for account, facts in self._bots:
+                buckets, total_s = _buckets(durations(facts))
+                family.add_metric(account, buckets, total_s)
+            if family.samples:
+                yield family
+
+    def _plain(self, kind: "type[GaugeMetricFamily | CounterMetricFamily]", each: "_Gauge") -> Iterator[Metric]:
+        is_shared = bool(self._labels) and each.name in _OF_THE_PROCESS
+        family = kind(_PREFIX + each.name, each.text, labels=[] if is_shared else self._labels)
+        for account, facts in self._bots[:1] if is_shared else self._bots:
+            known = each.value(facts)
             if known is not None:
-                yield GaugeMetricFamily(_PREFIX + name, text, value=known)
-        for name, text, value in _COUNTERS:
-            known = value(facts)
-            if known is not None:
-                yield CounterMetricFamily(_PREFIX + name, text, value=known)
-        for kind, families in ((GaugeMetricFamily, _LABELLED_GAUGES), (CounterMetricFamily, _LABELLED_COUNTERS)):
-            for name, text, label, values in families:
-                family = kind(_PREFIX + name, text, labels=[label])
-                for each, number in values(facts):
-                    if number is not None:
-                        family.add_metric([each], number)
-                if family.samples:
-                    yield family
-        yield _histogram("handler_duration_seconds", "How long handlers took", facts.counters.handling)
-        yield _histogram("send_duration_seconds", "How long the server took to take a message", facts.counters.sending)
+                family.add_metric(() if is_shared else account, known)
+        if family.samples:
+            yield family
+
+    def _labelled(
+        self,
+        family: GaugeMetricFamily | CounterMetricFamily,
+        values: Callable[[Facts], Iterable[tuple[str, float | None]]],
+    ) -> Iterator[Metric]:
+        for number, (account, facts) in enumerate(self._bots):
+            for word, known in values(facts):
+                is_shared = bool(account) and (family.name, word) == _MEMORY_OF_DAEMON
+                if known is not None and not (is_shared and number):
+                    family.add_metric([*(("",) if is_shared else account), word], known)  # an empty label is none
+        if family.samples:
+            yield family
 
 
-def _histogram(name: str, text: str, durations: Durations) -> HistogramMetricFamily:
-    buckets = [("+Inf" if bound == float("inf") else f"{bound:g}", float(n)) for bound, n in durations.cumulated()]
-    return HistogramMetricFamily(_PREFIX + name, text, buckets=buckets, sum_value=durations.total_s)
+def _phase(phases: Mapping[str, str]) -> Metric:
+    text = "What becomes of an account: 1 for the phase that it is in"
+    family = GaugeMetricFamily(f"{_PREFIX}account_phase", text, labels=["account", "phase"])
+    for account, phase in phases.items():
+        for word in sorted({*PHASES, phase}):
+            family.add_metric([account, word], float(word == phase))
+    return family
+
+
+def _buckets(durations: Durations) -> tuple[list[tuple[str, float]], float]:
+    found = [("+Inf" if bound == float("inf") else f"{bound:g}", float(n)) for bound, n in durations.cumulated()]
+    return found, durations.total_s
 
 
 def _scaled(value: float | None, factor: float) -> float | None:
@@ -230,3 +289,8 @@ _LABELLED_COUNTERS = (
         "outcome", lambda facts: facts.counters.unsent.items(),
     ),
 )  # fmt: skip
+
+_HISTOGRAMS: tuple[tuple[str, str, Callable[[Facts], Durations]], ...] = (
+    ("handler_duration_seconds", "How long handlers took", lambda facts: facts.counters.handling),
+    ("send_duration_seconds", "How long the server took to take a message", lambda facts: facts.counters.sending),
+)

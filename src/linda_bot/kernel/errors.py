@@ -39,6 +39,10 @@ class SessionInaccessibleError(UsageError):
     """The session cannot be looked at for now (permissions, a lock, a full disk); that says nothing against it."""
 
 
+class SessionUnreachableError(SessionInaccessibleError):
+    """The session is elsewhere and cannot be reached for now; nobody has to mend anything here, so it is waited for."""
+
+
 class TransientError(LindaError):
     """The same call may succeed later; wait and try again."""
 

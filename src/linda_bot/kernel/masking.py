@@ -17,6 +17,11 @@ def mask_number(number: str) -> str:
     return number[:_HEAD] + "*" * (len(number) - _HEAD - _TAIL) + number[-_TAIL:]
 
 
+def mask_account(account: str) -> str:
+    """Hide the middle of an account's number; one without a number keeps its name."""
+    return mask_number(account) if account.isdecimal() else account
+
+
 def mask_text(text: str) -> str:
     """Say only how long a text is."""
     return f"<{len(text)} characters>"

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from linda_bot.kernel.errors import SessionInaccessibleError
 from linda_bot.messaging.salvage import salvage
-from linda_bot.whatsapp.mailbox_file import MailboxFile, open_new, opening
+from linda_bot.whatsapp.mailbox_file import MailboxFile, open_new, opening, writing
+from linda_bot.whatsapp.mailbox_ground import MailConnection
 
 T = TypeVar("T")
 
@@ -47,6 +48,8 @@ class Disk:
     file that is damaged is brought into a new one. `trouble` is told of it.
     """
 
+    shelf = None
+
     def __init__(self, path: Path, trouble: Callable[[str], None], thread: Executor | None = None) -> None:
         self._path = path
         self._trouble = trouble
@@ -68,8 +71,28 @@ class Disk:
                 "see to it that the disk has room and is writable, then start again"
             ) from error
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do something with the connection, in one transaction: it may be done again from its beginning."""
+    async def read(self, work: Callable[[MailConnection], T], *, size: int = 0) -> T:  # noqa: ARG002 (see `Ground`)
+        """Read something; see `Ground`."""
+        return await self._until_done(work)
+
+    async def write(self, work: Callable[[MailConnection], T], *, size: int = 0) -> T:  # noqa: ARG002 (see `Ground`)
+        """Do several writes or none; see `Ground`."""
+
+        def all_or_nothing(connection: sqlite3.Connection) -> T:
+            with writing(connection):
+                return work(connection)
+
+        return await self._until_done(all_or_nothing)
+
+    async def check(self) -> None:
+        """Look whether the file is whole, and set it aside where it is not."""
+        await self._until_done(_check)
+
+    async def tidy(self) -> None:
+        """Bring what was written from the log into the file."""
+        await self._until_done(lambda connection: connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall())
+
+    async def _until_done(self, work: Callable[[sqlite3.Connection], T]) -> T:
         loop = asyncio.get_running_loop()
         was_damaged = False
         while True:
@@ -149,7 +172,7 @@ def _code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & _EXTENDED
 
 
-def check(connection: sqlite3.Connection) -> None:
+def _check(connection: sqlite3.Connection) -> None:
     """Look whether the file is whole; raises sqlite3.DatabaseError like a statement that meets the damage."""
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":

@@ -9,13 +9,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
+from linda_bot.kernel.current import ACCOUNT
 from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.masking import printable
 from linda_bot.messaging.own_modules import Home, make_importable
 from linda_bot.messaging.router import Router
-
-_homes: dict[str, Home] = {}
-"""Where the modules are that came with a source, by what was loaded; Python's own table of modules is global, too."""
+from linda_bot.messaging.shelves import alone, home_on_shelf, keep
 
 
 class Loaded(NamedTuple):
@@ -37,20 +36,23 @@ def load_router(source: str) -> Router:
 def load_handlers(source: str) -> Loaded:
     """Return the handlers of a Python file (`bot.py`) or module (`package.bot`); a second time, as they are now.
 
-    Modules beside the file, or in the same package, are imported anew with it. Raises UsageError, in one line with
+    Modules beside the file, or in the same package, are imported anew with it; each of several accounts has its own,
+    whatever they are called. Raises UsageError, in one line with
     the file and the line, when something is wrong; the modules of the last time are in their places then.
     """
     path = Path(source).absolute() if source.endswith(".py") else None
     if path is not None and not path.is_file():
         raise UsageError(f"there is no handler file {source}; check LINDA_HANDLERS or --handlers")
-    make_importable(path.parent if path else Path.cwd())
-    key = str(path or (source, Path.cwd()))
-    home = _homes.get(key) or (Home.around_file(path) if path else Home.around_module(source))
-    with _renewed(home, source):
-        module = _run_file(home.main, path) if path else importlib.import_module(source)
-        router = _router_of(module, source)
-    _homes[key] = home
-    return Loaded(router, home.files())
+    place = path.parent if path else Path.cwd()
+    key = str((ACCOUNT.get(), path or (source, Path.cwd())))
+    with alone(key):
+        make_importable(place)
+        home = home_on_shelf(key) or (Home.around_file(path) if path else Home.around_module(source))
+        with _renewed(home, source):
+            module = _run_file(home.main, path) if path else importlib.import_module(source)
+            router = _router_of(module, source)
+        keep(key, home, str(place))
+        return Loaded(router, home.files())
 
 
 @contextmanager

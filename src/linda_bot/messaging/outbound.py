@@ -1,6 +1,5 @@
 """What is to be sent, as rows of the mailbox: each function is one step within a transaction."""
 
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from linda_bot.whatsapp.content import AnyContent, File
-from linda_bot.whatsapp.mailbox import Outbound
+from linda_bot.whatsapp.mailbox import MailConnection, Outbound
 
 encode_content = msgspec.msgpack.Encoder().encode
 decode_content = msgspec.msgpack.Decoder(AnyContent).decode
@@ -51,20 +50,23 @@ class Outcome(NamedTuple):
 GONE = Outcome(Outbound.FAILED, error="it is not in the outbox any more")
 
 
-def put(connection: sqlite3.Connection, owner: str, draft: Draft) -> int:
-    """Put a message into the outbox, unless the same answer to the same message is there; return its key."""
-    cursor = connection.execute(
+def put(connection: MailConnection, owner: str, draft: Draft) -> tuple[int, bool]:
+    """Put a message into the outbox, unless the same answer to the same message is there.
+
+    Return its key, and whether it was put in.
+    """
+    written = connection.execute(
         "INSERT INTO outbox (owner, chat, content, joinable, cause, nth, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (cause, nth) DO NOTHING",
+        " ON CONFLICT (cause, nth) DO NOTHING RETURNING key",
         (owner, draft.chat, encode_content(draft.content), draft.joinable, draft.cause, draft.nth, time.time()),
-    )
-    if cursor.rowcount == 1:
-        return cursor.lastrowid or 0
+    ).fetchall()
+    if written:
+        return int(written[0][0]), True
     row = connection.execute("SELECT key FROM outbox WHERE cause = ? AND nth = ?", (draft.cause, draft.nth)).fetchone()
-    return int(row[0])
+    return int(row[0]), False
 
 
-def chats(connection: sqlite3.Connection, owner: str) -> list[str]:
+def chats(connection: MailConnection, owner: str) -> list[str]:
     """Return the chats for which something waits, the one that has waited longest first."""
     rows = connection.execute(
         "SELECT chat FROM outbox WHERE state IN (0, 1) AND state = 0 AND owner = ? GROUP BY chat ORDER BY min(key)",
@@ -73,7 +75,7 @@ def chats(connection: sqlite3.Connection, owner: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def parcels(connection: sqlite3.Connection, owner: str, chat: str, limit: int) -> list[Parcel]:
+def parcels(connection: MailConnection, owner: str, chat: str, limit: int) -> list[Parcel]:
     """Return the oldest of what waits for a chat; what cannot be read fails."""
     found: list[Parcel] = []
     rows = connection.execute(
@@ -91,7 +93,7 @@ def parcels(connection: sqlite3.Connection, owner: str, chat: str, limit: int) -
     return found
 
 
-def settle(connection: sqlite3.Connection, *, repeat: bool) -> list[tuple[int, str]]:
+def settle(connection: MailConnection, *, repeat: bool) -> list[tuple[int, str]]:
     """Decide on what an engine that is gone was just sending; return the keys and chats of what counts as unknown."""
     if repeat:
         connection.execute(
@@ -104,7 +106,7 @@ def settle(connection: sqlite3.Connection, *, repeat: bool) -> list[tuple[int, s
     return [(row["key"], row["chat"]) for row in rows]
 
 
-def repeat_once(connection: sqlite3.Connection, keys: Sequence[int]) -> bool:
+def repeat_once(connection: MailConnection, keys: Sequence[int]) -> bool:
     """Have messages sent once more that may have arrived; return False where one of them was already."""
     for key in keys:
         row = connection.execute("SELECT state, repeats FROM outbox WHERE key = ?", (key,)).fetchone()
@@ -116,7 +118,7 @@ def repeat_once(connection: sqlite3.Connection, keys: Sequence[int]) -> bool:
     return True
 
 
-def give_up(connection: sqlite3.Connection, keys: Iterable[int], error: str) -> None:
+def give_up(connection: MailConnection, keys: Iterable[int], error: str) -> None:
     """Note that messages are not sent any more."""
     now = time.time()
     connection.executemany(
@@ -125,28 +127,33 @@ def give_up(connection: sqlite3.Connection, keys: Iterable[int], error: str) -> 
     )
 
 
-def outcome(connection: sqlite3.Connection, key: int) -> Outcome:
+def outcome(connection: MailConnection, key: int) -> Outcome:
     """Return what became of a message."""
     row = connection.execute("SELECT state, message_id, error FROM outbox WHERE key = ?", (key,)).fetchone()
     return GONE if row is None else Outcome(Outbound(row["state"]), row["message_id"], row["error"])
 
 
-def adopt(connection: sqlite3.Connection, owner: str) -> None:
+def adopt(connection: MailConnection, owner: str) -> None:
     """Take over what was put in before it was known whose it is."""
     connection.execute("UPDATE outbox SET owner = ? WHERE state IN (0, 1) AND state = 0 AND owner = ''", (owner,))
 
 
-def files(connection: sqlite3.Connection) -> Iterator[Path]:
+def files(connection: MailConnection) -> Iterator[Path]:
     """Yield the files of messages that may still be sent, or sent again."""
     for row in connection.execute("SELECT content FROM outbox WHERE content IS NOT NULL"):
-        try:
-            content = decode_content(row["content"])
-        except (msgspec.DecodeError, TypeError):
-            continue
-        if isinstance(content, File):
-            yield Path(content.path)
+        if path := file_of(row["content"]):
+            yield Path(path)
 
 
-def clean_up(connection: sqlite3.Connection, *, before: float) -> None:
+def file_of(record: bytes) -> str:
+    """Return the path of a record's file; empty for none, and for a record that cannot be read."""
+    try:
+        content = decode_content(record)
+    except (msgspec.DecodeError, TypeError):
+        return ""
+    return content.path if isinstance(content, File) else ""
+
+
+def clean_up(connection: MailConnection, *, before: float) -> None:
     """Forget what was done before a moment."""
     connection.execute("DELETE FROM outbox WHERE done_at < ?", (before,))

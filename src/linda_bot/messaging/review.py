@@ -5,14 +5,25 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from linda_bot.database.connecting import DatabaseTroubleError
 from linda_bot.kernel.errors import UsageError
 from linda_bot.messaging.store import Counts, count, decode_content
 from linda_bot.whatsapp.content import Text
-from linda_bot.whatsapp.mailbox import Inbound, MailboxError, Outbound, decode_body, open_mailbox, writing
+from linda_bot.whatsapp.mailbox import (
+    Inbound,
+    Mailbox,
+    MailboxError,
+    MailConnection,
+    MailPlace,
+    Outbound,
+    decode_body,
+    mailbox_at,
+)
 
 NO_MAIL = Counts(0, 0, 0, 0, 0, 0)
+_UNUSABLE = (sqlite3.Error, MailboxError, DatabaseTroubleError)
 _OPEN_OUT = (Outbound.PENDING, Outbound.SENDING, Outbound.UNKNOWN, Outbound.FAILED)
 
 
@@ -43,17 +54,17 @@ class ToSend(NamedTuple):
 class Review:
     """The open mailbox."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
 
     def counts(self) -> Counts:
         """Count what there is."""
-        return count(self._connection)
+        return self._mailbox.read(count)
 
     def received(self, *, waiting: bool = False) -> list[Received]:
         """Return what was set aside, the newest first; `waiting` messages too, if asked for."""
         states = (Inbound.SET_ASIDE, Inbound.WAITING) if waiting else (Inbound.SET_ASIDE, Inbound.SET_ASIDE)
-        rows = self._connection.execute("SELECT * FROM inbox WHERE state IN (?, ?) ORDER BY seq DESC", states)
+        rows = self._all("SELECT * FROM inbox WHERE state IN (?, ?) ORDER BY seq DESC", states)
         found = []
         for row in rows:
             message = decode_body(row["body"])
@@ -72,7 +83,7 @@ class Review:
 
     def to_send(self) -> list[ToSend]:
         """Return what was not sent yet, or not for sure, the newest first."""
-        rows = self._connection.execute("SELECT * FROM outbox WHERE state IN (?, ?, ?, ?) ORDER BY key DESC", _OPEN_OUT)
+        rows = self._all("SELECT * FROM outbox WHERE state IN (?, ?, ?, ?) ORDER BY key DESC", _OPEN_OUT)
         found = []
         for row in rows:
             content = decode_content(row["content"])
@@ -109,24 +120,33 @@ class Review:
             "UPDATE inbox SET state = 2, body = NULL WHERE state = 3 AND seq = ?", [(key,) for key in keys]
         )
 
-    def _change(self, statement: str, arguments: Sequence[tuple[object, ...]]) -> int:
-        with writing(self._connection) as connection:
-            return connection.executemany(statement, arguments).rowcount
+    def _all(self, statement: str, values: Sequence[object]) -> list[Any]:
+        return self._mailbox.read(lambda mail: mail.execute(statement, values).fetchall())
+
+    def _change(self, statement: str, values: Sequence[tuple[object, ...]]) -> int:
+        return self._mailbox.write(lambda mail: mail.executemany(statement, values).rowcount)
 
 
 @contextmanager
-def reviewing(path: Path) -> Iterator[Review | None]:
+def reviewing(where: Path | MailPlace) -> Iterator[Review | None]:
     """Open a mailbox for a person; None where there is none yet. Raises UsageError when it cannot be used."""
-    if not path.exists():
+    if isinstance(where, Path) and not where.exists():
         yield None
         return
+    name = f"the mailbox {where}" if isinstance(where, Path) else f"the mailbox in {where.database.shown}"
+    mailbox = mailbox_at(where)
     try:
-        connection = open_mailbox(path)
-    except (sqlite3.Error, MailboxError) as error:
-        raise UsageError(f"the mailbox {path} cannot be opened: {error}") from error
-    try:
-        yield Review(connection)
-    except sqlite3.Error as error:
-        raise UsageError(f"the mailbox {path} cannot be used: {error}") from error
+        try:
+            is_there = mailbox.read(_is_there) if isinstance(where, MailPlace) else bool(mailbox.connection())
+        except _UNUSABLE as error:
+            raise UsageError(f"{name} cannot be opened: {error}") from error
+        try:
+            yield Review(mailbox) if is_there else None
+        except _UNUSABLE as error:
+            raise UsageError(f"{name} cannot be used: {error}") from error
     finally:
-        connection.close()
+        mailbox.close()
+
+
+def _is_there(mail: MailConnection) -> bool:
+    return mail.execute("SELECT to_regclass('inbox')").fetchone()[0] is not None

@@ -1,7 +1,6 @@
 """The daemon's hand on the mailbox: what is to be handled, what came of it, what is to be sent."""
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
@@ -10,11 +9,14 @@ from typing import NamedTuple, TypeVar
 
 from linda_bot.kernel.errors import UsageError, unwritable
 from linda_bot.kernel.files import make_private_dir
-from linda_bot.messaging import inbound, outbound
-from linda_bot.messaging.disk import Disk, check
+from linda_bot.messaging import attachments, inbound, outbound
+from linda_bot.messaging.attachments import Packed
+from linda_bot.messaging.disk import Disk
+from linda_bot.messaging.ground import Ground
 from linda_bot.messaging.inbound import Waiting
 from linda_bot.messaging.outbound import Draft, Outcome, Parcel, decode_content
-from linda_bot.whatsapp.mailbox import Inbound, MailboxError, writing
+from linda_bot.whatsapp.content import File
+from linda_bot.whatsapp.mailbox import Inbound, MailboxError, MailConnection
 
 __all__ = ["Counts", "Draft", "Outcome", "Parcel", "Store", "Waiting", "count", "decode_content"]
 
@@ -33,43 +35,52 @@ class Counts(NamedTuple):
 
 
 class Store:
-    """The mailbox of one account; every method is one transaction. None of them fails because of the disk."""
+    """The mailbox of one account; every method is one transaction.
+
+    None of them fails because of the disk, or because a database is away. All of them raise FencedOffError when the
+    account's lease has passed on.
+    """
 
     def __init__(
-        self, path: Path, trouble: Callable[[str], None] = lambda _: None, *, thread: Executor | None = None
+        self, ground: Path | Ground, trouble: Callable[[str], None] = lambda _: None, *, thread: Executor | None = None
     ) -> None:
-        self._path = path
+        """Take the file or what else it lies on, and who is told of trouble; `thread` is for the file."""
         self._trouble = trouble
-        self._disk = Disk(path, trouble, thread)
+        self._directory = ground.parent if isinstance(ground, Path) else None
+        self._ground: Ground = Disk(ground, trouble, thread) if isinstance(ground, Path) else ground
 
     async def open(self) -> None:
-        """Open the file; raises UsageError when it is a newer version's, or the disk does not allow it."""
+        """Open it; raises UsageError when it is a newer version's, or the disk does not allow it.
+
+        Raises DatabaseTroubleError when the database does not.
+        """
         try:
-            await asyncio.to_thread(make_private_dir, self._path.parent)
-            await self._disk.begin()
+            if self._directory is not None:
+                await asyncio.to_thread(make_private_dir, self._directory)
+            await self._ground.begin()
         except OSError as error:
             raise unwritable(error) from error
         except MailboxError as error:
             raise UsageError(str(error)) from error
 
     async def close(self) -> None:
-        """Let go of the file."""
-        await self._disk.close()
+        """Let go of it."""
+        await self._ground.close()
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do something with the connection on its thread; it may be done again from its beginning."""
-        return await self._disk.run(work)
+    async def read(self, work: Callable[[MailConnection], T]) -> T:
+        """Read something on the mailbox's thread; it may be done again from its beginning."""
+        return await self._ground.read(work)
 
     async def check(self) -> None:
-        """Look whether the file is whole, and set it aside where it is not."""
-        await self.run(check)
+        """Look whether a file is whole, and set it aside where it is not."""
+        await self._ground.check()
 
     # What arrived.
 
     async def conversations(self, owner: str) -> list[str]:
         """Return the conversations in which messages wait, the one that has waited longest first."""
 
-        def work(connection: sqlite3.Connection) -> list[str]:
+        def work(connection: MailConnection) -> list[str]:
             inbound.adopt(connection, owner)
             return inbound.conversations(connection, owner)
 
@@ -100,9 +111,10 @@ class Store:
         `memory` is a conversation and what is remembered of it from now on. `begin_next` is the message that is
         handled next.
         """
+        packed = await self._packed(drafts)
 
-        def work(connection: sqlite3.Connection) -> list[int]:
-            keys = [outbound.put(connection, owner, draft) for draft in drafts]
+        def work(connection: MailConnection) -> list[int]:
+            keys = _put(connection, owner, packed)
             if memory is not None:
                 inbound.remember(connection, owner, *memory)
             inbound.finish(connection, seq, state, error=error)
@@ -110,7 +122,7 @@ class Store:
                 inbound.begin(connection, begin_next)
             return keys
 
-        return await self._write(work)
+        return await self._write(work, packed)
 
     async def fail(self, seq: int, error: str) -> None:
         """Note that a handler failed on a message, which will be tried again."""
@@ -118,26 +130,29 @@ class Store:
 
     async def recall(self, owner: str, conversation: str) -> str:
         """Return what is remembered of a conversation: a JSON object."""
-        return await self.run(lambda connection: inbound.recall(connection, owner, conversation))
+        return await self.read(lambda connection: inbound.recall(connection, owner, conversation))
 
     # What is to be sent.
 
     async def put(self, owner: str, drafts: Sequence[Draft]) -> list[int]:
         """Put messages into the outbox; return their keys."""
-        return await self._write(lambda connection: [outbound.put(connection, owner, draft) for draft in drafts])
+        packed = await self._packed(drafts)
+        return await self._write(lambda connection: _put(connection, owner, packed), packed)
 
     async def chats(self, owner: str) -> list[str]:
         """Return the chats for which something waits, the one that has waited longest first."""
 
-        def work(connection: sqlite3.Connection) -> list[str]:
+        def work(connection: MailConnection) -> list[str]:
             outbound.adopt(connection, owner)
             return outbound.chats(connection, owner)
 
         return await self._write(work)
 
     async def parcels(self, owner: str, chat: str, limit: int) -> list[Parcel]:
-        """Return the oldest of what waits for a chat."""
-        return await self._write(lambda connection: outbound.parcels(connection, owner, chat, limit))
+        """Return the oldest of what waits for a chat; files that were put in on another host are laid down here."""
+        found = await self._write(lambda connection: outbound.parcels(connection, owner, chat, limit))
+        shelf = self._ground.shelf
+        return found if shelf is None else [await self._unpacked(parcel, shelf) for parcel in found]
 
     async def settle(self, *, repeat: bool) -> list[tuple[int, str]]:
         """Decide on what an engine that is gone was just sending; only while no engine is there.
@@ -156,42 +171,68 @@ class Store:
 
     async def outcome(self, key: int) -> Outcome:
         """Return what became of a message."""
-        return await self.run(lambda connection: outbound.outcome(connection, key))
+        return await self.read(lambda connection: outbound.outcome(connection, key))
 
     async def outcomes(self, keys: Collection[int]) -> dict[int, Outcome]:
         """Return what became of messages."""
-        return await self.run(lambda connection: {key: outbound.outcome(connection, key) for key in keys})
+        return await self.read(lambda connection: {key: outbound.outcome(connection, key) for key in keys})
 
     async def files(self) -> frozenset[Path]:
         """Return the files of messages that may still be sent, or sent again."""
-        return await self.run(lambda connection: frozenset(outbound.files(connection)))
+        return await self.read(lambda connection: frozenset(outbound.files(connection)))
 
     # The whole.
 
     async def counts(self) -> Counts:
         """Count what there is."""
-        return await self.run(count)
+        return await self.read(count)
 
     async def clean_up(self, *, keep_s: float, keep_aside_s: float) -> None:
-        """Forget what was done long ago, and bring what was written from the log into the file."""
+        """Forget what was done long ago, and tidy up."""
         now = time.time()
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: MailConnection) -> None:
             inbound.clean_up(connection, before=now - keep_s, aside_before=now - keep_aside_s)
             outbound.clean_up(connection, before=now - keep_s)
+            if self._ground.shelf is not None:
+                attachments.clean_up(connection)
+                connection.execute("DELETE FROM last_writes WHERE at < now() - interval '7 days'")
 
         await self._write(work)
-        await self.run(lambda connection: connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall())
+        await self._ground.tidy()
 
-    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        def all_or_nothing(connection: sqlite3.Connection) -> T:
-            with writing(connection):
-                return work(connection)
+    async def _write(self, work: Callable[[MailConnection], T], packed: Sequence[Packed] = ()) -> T:
+        return await self._ground.write(work, size=sum(len(each.data) for each in packed))
 
-        return await self.run(all_or_nothing)
+    async def _packed(self, drafts: Sequence[Draft]) -> list[Packed]:
+        shelf = self._ground.shelf
+        if shelf is None or not any(isinstance(draft.content, File) for draft in drafts):
+            return [Packed(draft) for draft in drafts]
+        return await asyncio.to_thread(lambda: [attachments.pack(draft, shelf) for draft in drafts])
+
+    async def _unpacked(self, parcel: Parcel, shelf: Path) -> Parcel:
+        content = attachments.unpack(parcel.content, shelf)
+        if isinstance(content, File) and content != parcel.content:
+            path = Path(content.path)
+            if not await asyncio.to_thread(path.exists):
+                size = await self.read(lambda connection: attachments.size(connection, path.name))
+                data = await self._ground.read(lambda connection: attachments.find(connection, path.name), size=size)
+                if data is not None:
+                    await asyncio.to_thread(attachments.lay_down, path, data)
+        return parcel._replace(content=content)
 
 
-def count(connection: sqlite3.Connection) -> Counts:
+def _put(connection: MailConnection, owner: str, packed: Sequence[Packed]) -> list[int]:
+    keys = []
+    for each in packed:
+        key, is_put_in = outbound.put(connection, owner, each.draft)
+        if is_put_in:
+            attachments.keep(connection, each)
+        keys.append(key)
+    return keys
+
+
+def count(connection: MailConnection) -> Counts:
     """Count what there is in an open mailbox."""
     inbox = dict(
         connection.execute("SELECT state, count(*) FROM inbox WHERE state IN (0, 3) GROUP BY state").fetchall()

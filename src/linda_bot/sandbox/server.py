@@ -43,6 +43,13 @@ class NoteTaken(NamedTuple):
     facts: Mapping[str, object]
 
 
+class Overlap(NamedTuple):
+    """Two logins of one device at the same time."""
+
+    number: str
+    seconds: float
+
+
 class Sandbox:
     """A loopback WhatsApp server; an async context manager."""
 
@@ -55,6 +62,11 @@ class Sandbox:
         self._ids = itertools.count(1)
         self._sessions: set[Session] = set()
         self._held: set[str] = set()
+        self.keeps_both: bool = False
+        """Whether a second login of a device leaves the first one alone, which WhatsApp would end."""
+        self.overlaps: list[Overlap] = []
+        """Two logins of one device at the same time, those that are over."""
+        self._overlapping: dict[Session, float] = {}
         self.armed: Armed = Armed()
         """Faults that wait for a client to come."""
         self.lasting: LastingFaults = LastingFaults()
@@ -211,11 +223,19 @@ class Sandbox:
     def forget(self, session: Session) -> None:
         """Note that a client is gone."""
         self._sessions.discard(session)
+        since = self._overlapping.pop(session, None)
+        if since is not None:
+            lasted_s = asyncio.get_running_loop().time() - since
+            self.overlaps.append(Overlap(session.name[0], lasted_s))
 
     async def welcome(self, session: Session) -> None:
-        """Note a login; an earlier login of the same device is replaced."""
+        """Note a login; an earlier login of the same device is replaced, unless both are kept."""
         for other in [other for other in self._sessions if other is not session and other.account]:
-            if other.name == session.name:
+            if other.name != session.name:
+                continue
+            if self.keeps_both:
+                self._overlapping.setdefault(other, asyncio.get_running_loop().time())
+            else:
                 self._sessions.discard(other)
                 await other.end(refusals.stream_error("replaced"))
                 self.note("replaced", number=session.name[0])
@@ -226,7 +246,8 @@ class Sandbox:
         if number in self._held:
             return None
         wanted = (number, device)
-        return next((each for each in self._sessions if each.active and each.account and each.name == wanted), None)
+        there = [each for each in self._sessions if each.active and each.account and each.name == wanted]
+        return next((each for each in there if each not in self._overlapping), None)
 
     def waiting_session(self, ref: str) -> Session:
         """Return the session that waits to be linked by a code; raises pairing.ScanError."""

@@ -61,14 +61,14 @@ BEGIN
         SELECT rowid FROM linda_bot_chains WHERE their_id = NEW.their_id ORDER BY rowid DESC LIMIT {_REMEMBERED});
 END
 """.strip()  # noqa: S608 (nothing in it comes from outside)
-_CHAINS = (
+CHAIN_TABLES = (
     (
         "CREATE TABLE IF NOT EXISTS linda_bot_chains"
         " (key TEXT PRIMARY KEY, their_id TEXT NOT NULL, number INTEGER NOT NULL, chain TEXT NOT NULL)"
     ),
     "CREATE INDEX IF NOT EXISTS linda_bot_chains_of ON linda_bot_chains (their_id)",
 )
-_TABLE = "CREATE TABLE IF NOT EXISTS linda_bot (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
+OWN_TABLE = "CREATE TABLE IF NOT EXISTS linda_bot (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
 _RECORD = "CAST(session AS TEXT)"
 _MISFITS = f"""
 SELECT count(*) FROM (SELECT session FROM whatsmeow_sessions ORDER BY rowid DESC LIMIT {_LOOKED_AT})
@@ -97,8 +97,8 @@ def set_guard(store: Path) -> Guard:
     when it opens the store.
     """
     with opened(store, "rw", busy_s=_BUSY_S) as database:
-        database.execute(_TABLE)
-        for statement in _CHAINS:
+        database.execute(OWN_TABLE)
+        for statement in CHAIN_TABLES:
             database.execute(statement)
         if _found(database) != _TRIGGER:
             with database:

@@ -41,7 +41,7 @@ class Restored(NamedTuple):
     """The five points as they are now."""
     backup: Backup | None = None
     """Which one was put back; None when the session was whole."""
-    quarantined: Path | None = None
+    quarantined: Path | str | None = None
     """Where the store is that was there before."""
     passed_over: tuple[str, ...] = ()
     """Backups that could not be used, each with the reason."""

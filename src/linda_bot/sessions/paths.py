@@ -80,6 +80,11 @@ class SessionPaths(NamedTuple):
         return self.directory / "after-restore.json"
 
     @property
+    def moved_to(self) -> Path:
+        """Is there when the account was moved to a shared database, or is being moved; see `app.migrating`."""
+        return self.directory / "moved-to.json"
+
+    @property
     def next_store(self) -> Path:
         """A whole store that is just about to take the place of the present one."""
         return self.directory / "session.db.next"

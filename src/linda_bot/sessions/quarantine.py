@@ -23,6 +23,7 @@ def set_aside(paths: SessionPaths, because: str, *, now: datetime | None = None)
     # A lock that moves would let a second one in; a history that does would be gone if we died on the way.
     stays = {paths.lock, paths.engine_lock, paths.sandbox_mark, paths.next_store, paths.logins, paths.history}
     stays |= {paths.pause, paths.control, paths.control_pointer}  # they are the bot's, not the session's
+    stays |= {paths.moved_to}
     return _move(paths, [entry for entry in paths.directory.iterdir() if entry not in stays], because, now)
 
 

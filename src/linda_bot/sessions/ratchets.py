@@ -22,10 +22,14 @@ def strip_ratchets(store: Path, identity: Identity) -> int:
         return gone + _delete(database, "whatsmeow_sender_keys", ours, [(name,) for name in _own_names(identity)])
 
 
+def own_users(identity: Identity) -> list[str]:
+    """Return what our own account is called in the name of a sender."""
+    return [identity.number, *([identity.lid.partition("@")[0].partition(":")[0]] if identity.lid else [])]
+
+
 def _own_names(identity: Identity) -> list[str]:
     """Return what our own device is called as a sender, with and without an agent (whatsmeow types/jid.go)."""
-    users = [identity.number, *([identity.lid.partition("@")[0].partition(":")[0]] if identity.lid else [])]
-    return [f"{user}{agent}:*" for user in users for agent in ("", "_*")]
+    return [f"{user}{agent}:*" for user in own_users(identity) for agent in ("", "_*")]
 
 
 def _delete(database: sqlite3.Connection, table: str, statement: str, arguments: list[tuple[str, ...]]) -> int:

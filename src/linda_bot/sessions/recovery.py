@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from linda_bot.kernel.errors import ExitCode, LindaError, UsageError
 from linda_bot.kernel.files import make_private_dir, put_unreadable_aside, sync_directory, sync_file
@@ -21,7 +21,7 @@ from linda_bot.sessions.rollback import load_run_mark, save_run_mark, set_genera
 from linda_bot.sessions.store import DeviceBrokenError, StoreDamagedError, read_identity, side_files
 from linda_bot.sessions.vault import Vault
 
-_LOCK_WAIT_S = 60.0
+LOCK_WAIT_S = 60.0
 _DISK_TROUBLE = frozenset({7, 10, 13, 14})
 """Primary result codes: NOMEM, IOERR, FULL, CANTOPEN (sqlite.org/rescode.html)."""
 
@@ -50,14 +50,23 @@ class Recovery(NamedTuple):
 
     backup: Backup | None = None
     """Which one is in place now."""
-    quarantined: Path | None = None
-    """Where the store went that was there before."""
+    quarantined: Path | str | None = None
+    """Where the store went that was there before: a directory, or a place in a database."""
     passed_over: tuple[str, ...] = ()
     """The backups that were not used, each with the reason."""
 
 
-def recover(paths: SessionPaths, vault: Vault | None, choice: Choice, *, because: str) -> Recovery:
-    """Put the newest backup back that may be chosen and verifies.
+class PuttingBack(Protocol):
+    """Puts one backup in the store's place; see `put_back`."""
+
+    def __call__(self, paths: SessionPaths, backup: Backup, vault: Vault | None, *, because: str) -> Path | str | None:
+        """Return where the store went that was there before."""
+
+
+def recover(
+    paths: SessionPaths, vault: Vault | None, choice: Choice, *, because: str, put: PuttingBack | None = None
+) -> Recovery:
+    """Put the newest backup back that may be chosen and verifies; `put` is how, when the store is no file.
 
     Only while no engine has the store open. Raises OSError when the disk does not allow it.
     """
@@ -66,7 +75,7 @@ def recover(paths: SessionPaths, vault: Vault | None, choice: Choice, *, because
         reason = _unfit(backup, paths, choice)
         if not reason:
             try:
-                return Recovery(backup, put_back(paths, backup, vault, because=because), tuple(passed_over))
+                return Recovery(backup, (put or put_back)(paths, backup, vault, because=because), tuple(passed_over))
             except (BackupUnusableError, UsageError) as error:
                 reason = str(error)
         passed_over.append(f"{backup.name}: {reason}")
@@ -81,10 +90,10 @@ def put_back(paths: SessionPaths, backup: Backup, vault: Vault | None, *, becaus
     """
     make_private_dir(paths.directory)
     try:
-        with locked(paths.backup_lock, wait_s=_LOCK_WAIT_S):  # no copy is taken of a store that is on the move
+        with locked(paths.backup_lock, wait_s=LOCK_WAIT_S):  # no copy is taken of a store that is on the move
             draft = paths.next_store.with_name(f"{paths.next_store.name}.draft")
             try:
-                _prepare(draft, paths, backup, vault)
+                prepare_draft(draft, paths, backup, vault)
                 begin_aftercare(
                     paths.aftercare,
                     because=because,
@@ -136,8 +145,11 @@ def _unfit(backup: Backup, paths: SessionPaths, choice: Choice) -> str:
     return ""
 
 
-def _prepare(draft: Path, paths: SessionPaths, backup: Backup, vault: Vault | None) -> None:
-    """Make a whole store of a backup, with fresh ratchets, on the disk."""
+def prepare_draft(draft: Path, paths: SessionPaths, backup: Backup, vault: Vault | None) -> None:
+    """Make a whole store of a backup, with fresh ratchets, on the disk.
+
+    Raises BackupUnusableError, UsageError for a key that does not fit, OSError.
+    """
     if fault := fault_of(backup):
         raise BackupUnusableError(fault)
     _unpack(draft, backup, vault)

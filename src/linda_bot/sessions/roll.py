@@ -7,6 +7,7 @@ from typing import Any
 from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.events import utc_now
 from linda_bot.kernel.files import UnreadableFileError, make_private_dir, read_json, write_json
+from linda_bot.kernel.masking import mask_account
 from linda_bot.sessions.device_status import timestamp
 from linda_bot.sessions.paths import HousePaths
 
@@ -55,6 +56,11 @@ class Roll:
         changed_at = timestamp(now or utc_now())
         accounts = {name: {"state": each.value} for name, each in known.items()}
         write_json(self.path, {"version": _VERSION, "changedAt": changed_at, "accounts": accounts})
+
+
+def still_named(account: str) -> str:
+    """Say why an account cannot be removed that the settings name."""
+    return f"{mask_account(account)} is named in the settings: take it out of LINDA_ACCOUNTS or the accounts' file"
 
 
 def _accounts(content: object) -> dict[str, Any]:

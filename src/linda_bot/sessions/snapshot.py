@@ -22,7 +22,7 @@ from linda_bot.sessions.device_status import timestamp
 from linda_bot.sessions.manifest import COPY, MANIFEST, SEALED_COPY, Manifest, save_manifest
 from linda_bot.sessions.paths import SessionPaths
 from linda_bot.sessions.rollback import read_generation
-from linda_bot.sessions.snapshot_job import Job, Outcome
+from linda_bot.sessions.snapshot_job import Job, Outcome, SharedSource
 from linda_bot.sessions.store import DeviceBrokenError, Identity, StoreDamagedError, opened, read_identity
 from linda_bot.sessions.vault import Vault
 
@@ -61,7 +61,10 @@ def _make(job: Job, paths: SessionPaths) -> Outcome:
 
 def _fill(draft: Path, job: Job, paths: SessionPaths) -> Manifest:
     copy = draft / COPY
-    _copy(paths.store, copy)
+    if job.shared is None:
+        _copy(paths.store, copy)
+    else:
+        _copy_shared(job.shared, job.account, copy)
     made_at = datetime.now(UTC)
     keeping = None if job.keys else _Keeping(copy)
     identity = _look_over(copy, paths)
@@ -106,6 +109,19 @@ def _copy(store: Path, copy: Path) -> None:
     with opened(copy, "rw") as target:
         target.execute("PRAGMA synchronous=OFF")
         target.execute("PRAGMA journal_mode=DELETE").fetchone()  # one file, without a log beside it
+
+
+def _copy_shared(source: SharedSource, account: str, copy: Path) -> None:
+    from linda_bot.database.connecting import Database
+    from linda_bot.sessions.shared.access import SharedStore
+    from linda_bot.sessions.shared.copying import copy_to_file
+    from linda_bot.sessions.shared.making import Maker
+
+    store = SharedStore(Database(source.address), account, source.fence)
+    try:
+        copy_to_file(store, copy, Maker(source.maker))
+    except LindaError as error:
+        raise BackupFailedError(f"no backup was made: {error}") from error
 
 
 def _look_over(copy: Path, paths: SessionPaths) -> Identity:

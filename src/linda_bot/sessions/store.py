@@ -4,7 +4,7 @@ Columns and lengths: whatsmeow store/sqlstore (schema 15).
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -79,8 +79,8 @@ def read_identity(store: Path, mode: str = "ro", *, thorough: bool = False) -> I
         with opened(store, mode) as database:
             _check(database, "integrity_check" if thorough else "quick_check")
             rows = _device_rows(database)
-            _check_seal(database, rows)
-            return _identity(rows)
+            check_seal(rows, _sealed(database))
+            return identity_in(rows)
     except UnicodeDecodeError as error:  # SQLite's complaint quotes damaged text, which Python cannot decode
         raise StoreDamagedError(_NO_TEXT) from error
 
@@ -93,7 +93,7 @@ def seal_device(database: "sqlite3.Connection") -> None:
     """
     rows = _device_rows(database)
     if len(rows) == 1:
-        database.execute("INSERT OR IGNORE INTO linda_bot VALUES ('device', ?)", (_seal(rows[0]),))
+        database.execute("INSERT OR IGNORE INTO linda_bot VALUES ('device', ?)", (seal_of(rows[0]),))
 
 
 def forget_seal(store: Path) -> None:
@@ -133,20 +133,27 @@ def _device_rows(database: "sqlite3.Connection") -> list[dict[str, object]]:
     return [dict(row) for row in database.execute("SELECT * FROM whatsmeow_device")] if tables else []
 
 
-def _check_seal(database: "sqlite3.Connection", rows: list[dict[str, object]]) -> None:
-    if len(rows) != 1 or not database.execute(_TABLES, ("linda_bot",)).fetchone()[0]:
-        return
+def _sealed(database: "sqlite3.Connection") -> int | None:
+    if not database.execute(_TABLES, ("linda_bot",)).fetchone()[0]:
+        return None
     sealed = database.execute("SELECT value FROM linda_bot WHERE name = 'device'").fetchone()
-    if sealed is not None and sealed[0] != _seal(rows[0]):
+    return None if sealed is None else sealed[0]
+
+
+def check_seal(rows: Sequence[Mapping[str, object]], sealed: int | None) -> None:
+    """Compare the only device with what was sealed of it; raises DeviceBrokenError."""
+    if len(rows) == 1 and sealed is not None and sealed != seal_of(rows[0]):
         raise DeviceBrokenError("the linked device's keys are not those that it was linked with")
 
 
-def _seal(row: dict[str, object]) -> int:
+def seal_of(row: Mapping[str, object]) -> int:
+    """Return a number that changes with what of a device never does."""
     kept = repr([row.get(column) for column in _NEVER_CHANGE])
     return int.from_bytes(hashlib.sha256(kept.encode(errors="backslashreplace")).digest()[:_SEAL_BYTES])
 
 
-def _identity(rows: list[dict[str, object]]) -> Identity | None:
+def identity_in(rows: Sequence[Mapping[str, object]]) -> Identity | None:
+    """Return which device the rows of the library's table tell of; None for none. Raises DeviceBrokenError."""
     if not rows:
         return None
     if len(rows) > 1:

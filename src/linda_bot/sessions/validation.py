@@ -84,7 +84,7 @@ def validate(paths: SessionPaths, *, live: bool = False) -> Validation:
         points.extend(found)
     except _Stop as stop:
         return Validation(stop.verdict, (*points, stop.point))
-    points.append(_check_metadata(paths.device_status, identity.number))
+    points.append(check_metadata(paths.device_status, identity.number))
     return Validation(Verdict.RESTORABLE, tuple(points), identity)
 
 
@@ -174,7 +174,7 @@ def _read_patiently(store: Path, *, live: bool) -> Identity | None:
                 raise _damaged(3, "integrity", f"the session's database is damaged ({error})") from error
 
 
-def _check_metadata(path: Path, number: str) -> Point:
+def check_metadata(path: Path, number: str) -> Point:
     """Say whether the metadata agrees; it never decides anything, WhatsApp has the last word."""
     name = "metadata"
     try:

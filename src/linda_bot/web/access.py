@@ -20,6 +20,7 @@ from linda_bot.web.cookies import Cookie, Scope
 from linda_bot.web.events import AccessRefused
 from linda_bot.web.hosts import Public
 from linda_bot.web.problems import RefusedError
+from linda_bot.web.rooms import HALL, Room
 from linda_bot.web.tickets import VALID_S, Tickets
 from linda_bot.web.visitors import Proof, Right, Visitor
 
@@ -52,6 +53,8 @@ class Access:
         self.bound = bound
         self.cookie_name = f"linda-bot-{bound.port}"
         """With the port: browsers take all ports of a machine for one."""
+        self.link_cookie_name = f"{self.cookie_name}-link"
+        """Of one who came by a link to one of several accounts; it is sent for the pages of that one only."""
         self._token = token
         self._key_file = key_file
         self._key: bytes | None = None
@@ -88,34 +91,34 @@ class Access:
             self._wrong(address, "a wrong token")
         return is_right
 
-    def invite(self) -> tuple[str, float]:
-        """Return a one-shot link to the pairing page, and for how many seconds it is valid."""
-        return f"{self.address}link?once={self._tickets.issue(self._clock())}", VALID_S
+    def invite(self, room: Room = HALL) -> tuple[str, float]:
+        """Return a one-shot link to a pairing page, and for how many seconds it is valid."""
+        return f"{self.address}{room.path}link?once={self._tickets.issue(self._clock(), room.account)}", VALID_S
 
     def is_open(self, url: str) -> bool:
         """Return whether a one-shot link can still be used."""
         return self._tickets.is_open(url.rpartition("=")[2], self._clock())
 
-    def redeem(self, ticket: str, address: str) -> bool:
+    def redeem(self, ticket: str, address: str, room: Room = HALL) -> bool:
         """Use a ticket up and return whether it was valid; raises RefusedError (429) where too many were wrong."""
         self._check_rate(address)
-        is_right = self._tickets.redeem(ticket, self._clock())
+        is_right = self._tickets.redeem(ticket, self._clock(), room.account)
         if not is_right:
             self._wrong(address, "a one-shot link that is not valid")
         return is_right
 
-    def cookie(self, scope: Scope) -> tuple[str, int]:
+    def cookie(self, scope: Scope, room: Room = HALL) -> tuple[str, int]:
         """Return the text of a new cookie, and for how many seconds it is valid."""
         now = self._wall_clock()
         given = cookies.new_cookie(scope, now)
-        return cookies.sign(given, self._signing_key(self._made_key())), given.until - int(now)
+        return cookies.sign(given, self._signing_key(self._made_key(), room)), given.until - int(now)
 
-    def visitor_with(self, text: str) -> Visitor | None:
-        """Return who has a cookie; None where it proves nothing."""
+    def visitor_with(self, text: str, room: Room = HALL) -> Visitor | None:
+        """Return who has a cookie; None where it proves nothing in this room."""
         kept = self._key or read_key(self._key_file)
         if kept is None:
             return None
-        self._key, key = kept, self._signing_key(kept)
+        self._key, key = kept, self._signing_key(kept, room)
         given = cookies.read(text, key, self._wall_clock())
         return None if given is None else Visitor(self._rights_of(given), Proof.COOKIE, cookies.csrf_of(given, key))
 
@@ -168,8 +171,9 @@ class Access:
                 self._key = secrets.token_bytes(KEY_BYTES)
         return self._key
 
-    def _signing_key(self, kept: bytes) -> bytes:
-        return cookies.signing_key(kept, self._token or "", str(self.bound.port))
+    def _signing_key(self, kept: bytes, room: Room) -> bytes:
+        door = f"{self.bound.port}/{room.account}" if room.account else str(self.bound.port)
+        return cookies.signing_key(kept, self._token or "", door)
 
 
 def _digest(text: str) -> bytes:

@@ -1,7 +1,7 @@
 """The control API, version 1: what is done for each operation, over the front of a running bot."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -69,7 +69,7 @@ def api_routes(front: Front, live: Live, invite: Invite | None = None) -> list[R
         "link": api.invite,
     }
     routes = [route_of(operation, handlers[operation.name]) for operation in OPERATIONS]
-    return [*routes, Route("GET", f"{API}/openapi.json", _openapi())]
+    return [*routes, Route("GET", f"{API}/openapi.json", described_by(OPERATIONS, PROBES))]
 
 
 def route_of(operation: Operation, handler: Handler) -> Route:
@@ -108,7 +108,7 @@ class _Api:
     async def status(self, request: web.Request) -> web.Response:
         """How the bot is."""
         asked = read_query(request, Looking)
-        _may_see_numbers(request, wanted=asked.show_numbers)
+        may_see_numbers(request, wanted=asked.show_numbers)
         return answered(await within(LOOK_WITHIN_S, self._front.status(show_numbers=asked.show_numbers)))
 
     async def health(self, _request: web.Request) -> web.Response:
@@ -120,7 +120,7 @@ class _Api:
     async def history(self, request: web.Request) -> web.Response:
         """What has happened to the session."""
         asked = read_query(request, LookingBack)
-        _may_see_numbers(request, wanted=asked.show_numbers)
+        may_see_numbers(request, wanted=asked.show_numbers)
         since = None if asked.since is msgspec.UNSET else asked.since
         file, last, show = self._front.job.paths.history, asked.last, asked.show_numbers
         work = asyncio.to_thread(read_history, file, since=since, last=last, show_numbers=show)
@@ -177,19 +177,19 @@ class _Api:
         return answered(Invitation(url=url, valid_s=valid_s))
 
 
-def _may_see_numbers(request: web.Request, *, wanted: bool) -> None:
+def may_see_numbers(request: web.Request, *, wanted: bool) -> None:
     """See to it that only who may do anything sees numbers in full; raises RefusedError."""
     if wanted:
         demand(request, Right.OWN)
 
 
-def _openapi() -> Handler:
-    """Return what answers with the document; it is made when somebody asks."""
+def described_by(operations: Sequence[Operation], probes: Sequence[Operation]) -> Handler:
+    """Return what answers with the OpenAPI document; it is made when somebody asks."""
     made: list[bytes] = []
 
     async def answer(_request: web.Request) -> web.Response:
         if not made:
-            made.append(msgspec.json.encode(document(OPERATIONS, PROBES)))
+            made.append(msgspec.json.encode(document(operations, probes)))
         return web.Response(body=made[0], content_type=JSON)
 
     return answer

@@ -10,10 +10,12 @@ from linda_bot.web.forms import LONGEST_FORM, is_form, read_form
 from linda_bot.web.headers import add_headers
 from linda_bot.web.problems import Handler, RefusedError, problems
 from linda_bot.web.rights import demand
+from linda_bot.web.rooms import HALL, ROOM
 from linda_bot.web.routes import ROUTE, Route, add_routes
 from linda_bot.web.visitors import VISITOR, Gate, Proof, Right, Visitor
 
 CSRF_FIELD, CSRF_HEADER = "csrf", "X-CSRF-Token"
+_REST = "rest"
 _CHANGES_NOTHING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -22,17 +24,22 @@ def application(
     gate: Gate,
     *,
     prefix: str = "",
+    rooms: Callable[[web.Request], Route | None] | None = None,
     closing: Sequence[Callable[[], Awaitable[None]]] = (),
 ) -> web.Application:
     """Return the application behind one door; `closing` is awaited when it ends, before its connections are cut.
 
-    A prefix is where a reverse proxy shows it: with and without it everything is found.
+    A prefix is where a reverse proxy shows it: with and without it everything is found. `rooms` finds what is asked for
+    below `/accounts/{account}/`, where there are several.
     """
     known: dict[object, Route] = {}
 
     @web.middleware
     async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
-        route = _route_of(request, known)
+        if rooms is not None:
+            request[ROOM] = HALL
+        is_in_room = rooms is not None and _REST in request.match_info
+        route = rooms(request) if rooms is not None and is_in_room else _route_of(request, known)
         if route is not None:
             request[ROUTE] = route
         visitor = request[VISITOR] = gate.visitor(request)
@@ -53,8 +60,18 @@ def application(
             await close()
 
     built.on_shutdown.append(end)
+    if rooms is not None:
+        for each in dict.fromkeys(("", prefix)):
+            built.router.add_route("*", f"{each}/accounts/{{account}}/{{{_REST}:.*}}", _in_room)
     known.update(add_routes(built, routes, prefix=prefix))
     return built
+
+
+async def _in_room(request: web.Request) -> web.StreamResponse:
+    """Have a request answered in the room that was found for it."""
+    if ROUTE not in request:
+        raise web.HTTPNotFound
+    return await request[ROUTE].handler(request)
 
 
 def _one_slash_more(prefix: str) -> Handler:

@@ -17,15 +17,21 @@ from linda_bot.web.unix_socket import control_socket
 
 if TYPE_CHECKING:
     from linda_bot.app.front import Front
+    from linda_bot.web.api import Invite
     from linda_bot.web.site import Site
 
 _log = logging.getLogger("linda_bot.web")
 
 
 @asynccontextmanager
-async def doors(front: "Front", listener: socket.socket | None = None) -> AsyncIterator[None]:
-    """Let a bot be asked until the end of the block; `listener` is the socket of its web page, if it has one."""
-    house = _House(front, listener)
+async def doors(
+    front: "Front", listener: socket.socket | None = None, invite: "Invite | None" = None
+) -> AsyncIterator[None]:
+    """Let a bot be asked until the end of the block; `listener` is the socket of its web page, if it has one.
+
+    `invite` makes links to its pairing page where the web page is another door's.
+    """
+    house = _House(front, listener, invite)
     async with AsyncExitStack() as closing:
         await closing.enter_async_context(control_socket(front.job.paths, house.serve_socket))
         if listener is not None:
@@ -46,8 +52,9 @@ async def _web_page(house: "_House") -> AsyncIterator[None]:
 class _House:
     """Makes what is served once, whoever comes first and by whichever door."""
 
-    def __init__(self, front: "Front", listener: socket.socket | None) -> None:
+    def __init__(self, front: "Front", listener: socket.socket | None, invite: "Invite | None") -> None:
         self._front = front
+        self._invite = invite
         self._listener = listener
         self._making = asyncio.Lock()
         self._site: Site | None = None
@@ -69,5 +76,5 @@ class _House:
         async with self._making:
             if self._site is None:
                 module = await asyncio.to_thread(importlib.import_module, "linda_bot.web.site")
-                self._site = module.Site(self._front, self._listener)
+                self._site = module.Site(self._front, self._listener, self._invite)
             return self._site

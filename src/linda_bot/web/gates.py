@@ -17,6 +17,7 @@ from linda_bot.web.hosts import (
     is_proxied,
 )
 from linda_bot.web.problems import RefusedError
+from linda_bot.web.rooms import HALL, ROOM
 from linda_bot.web.routes import ROUTE
 from linda_bot.web.visitors import Proof, Right, Visitor
 
@@ -94,8 +95,14 @@ class TcpGate:
         return None  # a probe with a token of yesterday's must not have the bot taken for dead
 
     def _browser(self, request: web.Request) -> Visitor | None:
-        text = request.cookies.get(self._access.cookie_name)
-        return None if text is None else self._access.visitor_with(text)
+        access = self._access
+        text = request.cookies.get(access.cookie_name)
+        found = None if text is None else access.visitor_with(text)
+        room = request.get(ROOM, HALL)
+        if found is not None or not room.account:
+            return found
+        text = request.cookies.get(access.link_cookie_name)
+        return None if text is None else access.visitor_with(text, room)
 
 
 def is_ours(request: web.Request) -> bool:

@@ -1,5 +1,6 @@
 """The OpenAPI document of what can be asked, made from the table of operations. Pure."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +12,7 @@ from linda_bot.web.operations import JSON, PROBLEMS, Operation
 from linda_bot.web.problems import PROBLEM_TYPE, Problem
 from linda_bot.web.visitors import Right
 
+_PART = re.compile(r"{(\w+)}")
 _REF = "#/components/schemas/{name}"
 _ABOUT = (
     "The control API of a running linda-bot. Over the bot's unix socket nothing has to be proven; over TCP a token is "
@@ -73,7 +75,7 @@ def _described(operation: Operation, tag: str) -> dict[str, Any]:
         "security": _security(operation.needs),
         "responses": _responses(operation),
     }
-    if parameters := _parameters(operation.query):
+    if parameters := [*_parts_of(operation.path), *_parameters(operation.query)]:
         found["parameters"] = parameters
     if operation.body is not None:
         is_needed = any(field.required for field in msgspec.structs.fields(operation.body))
@@ -116,6 +118,12 @@ def _problem(status: HTTPStatus) -> dict[str, Any]:
         name, description = _HEADERS[status]
         found["headers"] = {name: {"description": description, "required": True, "schema": {"type": "string"}}}
     return found
+
+
+def _parts_of(path: str) -> list[dict[str, Any]]:
+    """Return the parameters that stand in a path."""
+    schema = {"type": "string"}
+    return [{"name": name, "in": "path", "required": True, "schema": schema} for name in _PART.findall(path)]
 
 
 def _parameters(query: type[msgspec.Struct]) -> list[dict[str, Any]]:

@@ -31,22 +31,22 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=86400)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class _Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is said with a request."""
 
 
-class Nothing(_Asked, frozen=True):
+class Nothing(Asked, frozen=True):
     """What is said where nothing has to be."""
 
 
-class Reconnect(_Asked, frozen=True, kw_only=True):
+class Reconnect(Asked, frozen=True, kw_only=True):
     """Have the link renewed, or a wait ended."""
 
     within_s: Seconds = 30.0
     """How long to wait for the result."""
 
 
-class Send(_Asked, frozen=True, kw_only=True):
+class Send(Asked, frozen=True, kw_only=True):
     """Send a text."""
 
     to: Annotated[str, msgspec.Meta(extra_json_schema={"pattern": _WHO})]
@@ -56,20 +56,20 @@ class Send(_Asked, frozen=True, kw_only=True):
     """How long to wait for WhatsApp's word; it is sent all the same."""
 
 
-class LogLevel(_Asked, frozen=True, kw_only=True):
+class LogLevel(Asked, frozen=True, kw_only=True):
     """How much is logged."""
 
     level: Literal["debug", "info", "warning", "error"]
 
 
-class Looking(_Asked, frozen=True, kw_only=True):
+class Looking(Asked, frozen=True, kw_only=True):
     """How something is shown."""
 
     show_numbers: bool = False
     """In full; needs the right to change things."""
 
 
-class LookingBack(_Asked, frozen=True, kw_only=True):
+class LookingBack(Asked, frozen=True, kw_only=True):
     """Which entries of the history are shown, and how."""
 
     since: Moment | msgspec.UnsetType = msgspec.UNSET
@@ -118,8 +118,8 @@ class Operation(NamedTuple):
     path: str
     summary: str
     needs: Right = Right.READ
-    query: type[_Asked] = Nothing
-    body: type[_Asked] | None = None
+    query: type[Asked] = Nothing
+    body: type[Asked] | None = None
     longest: int = LONGEST_BODY
     """How many bytes a body may have."""
     answer: type[msgspec.Struct] | None = None
@@ -160,7 +160,7 @@ _NOT_NOW, _TOO_SLOW, _FULL = HTTPStatus.CONFLICT, HTTPStatus.GATEWAY_TIMEOUT, HT
 _LATE = (_NOT_NOW, _TOO_SLOW)
 
 
-def _look(name: str, summary: str, answer: type[msgspec.Struct], query: type[_Asked]) -> Operation:
+def _look(name: str, summary: str, answer: type[msgspec.Struct], query: type[Asked]) -> Operation:
     return Operation(name, "GET", f"{API}/{name}", summary, query=query, answer=answer, problems=_LATE)
 
 
@@ -168,7 +168,7 @@ def _do(
     name: str,
     summary: str,
     answer: type[msgspec.Struct],
-    body: type[_Asked] = Nothing,
+    body: type[Asked] = Nothing,
     longest: int = LONGEST_BODY,
 ) -> Operation:
     return Operation(

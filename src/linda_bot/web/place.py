@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 from linda_bot.kernel.files import UnreadableFileError, read_json, write_json
-from linda_bot.sessions.paths import SessionPaths
 
 LONGEST_PATH = 103 if sys.platform == "darwin" else 107
 """So many bytes does an address of a unix socket have room for, without the zero at its end."""
@@ -21,8 +21,20 @@ _PRIVATE_DIR = 0o700
 _NAME = "control.sock"
 
 
-def connect(connection: socket.socket, paths: SessionPaths) -> None:
-    """Connect to the control socket of a session; raises OSError, also when there is none to be trusted."""
+class Reachable(Protocol):
+    """What answers on a control socket."""
+
+    @property
+    def control(self) -> Path:
+        """Where the socket is."""
+
+    @property
+    def control_pointer(self) -> Path:
+        """What says where it is when its path is too long for one."""
+
+
+def connect(connection: socket.socket, paths: Reachable) -> None:
+    """Connect to the control socket of a bot; raises OSError, also when there is none to be trusted."""
     place = socket_of(paths)
     if place is None:
         raise FileNotFoundError(str(paths.control))
@@ -30,13 +42,13 @@ def connect(connection: socket.socket, paths: SessionPaths) -> None:
         connection.connect(address)
 
 
-def socket_of(paths: SessionPaths) -> Path | None:
-    """Return where the control socket of a session is; None when there is none, or none to be trusted."""
+def socket_of(paths: Reachable) -> Path | None:
+    """Return where the control socket of a bot is; None when there is none, or none to be trusted."""
     place = paths.control if _can_be_reached(paths.control) else _pointed_at(paths.control_pointer)
     return place if place is not None and _is_our_socket(place) else None
 
 
-def listen(paths: SessionPaths) -> socket.socket:
+def listen(paths: Reachable) -> socket.socket:
     """Bind and listen; what a killed bot has left is replaced. Raises OSError.
 
     Only for who holds the session's lock: nobody else listens there then.
@@ -62,7 +74,7 @@ def listen(paths: SessionPaths) -> socket.socket:
     return listener
 
 
-def remove(paths: SessionPaths) -> None:
+def remove(paths: Reachable) -> None:
     """Remove the socket, and what leads to it; only for who holds the session's lock. Raises OSError."""
     pointed_at = _pointed_at(paths.control_pointer)
     if pointed_at is not None:
@@ -104,10 +116,10 @@ def _elsewhere() -> Path:
     return directory / _NAME
 
 
-def _remove_socket(place: Path, paths: SessionPaths) -> None:
+def _remove_socket(place: Path, paths: Reachable) -> None:
     with suppress(OSError):
         place.unlink(missing_ok=True)
-    if place.parent != paths.directory:
+    if place.parent != paths.control.parent:
         with suppress(OSError):
             place.parent.rmdir()
 

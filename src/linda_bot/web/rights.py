@@ -1,5 +1,6 @@
 """What a visitor is told who lacks a right."""
 
+import re
 from http import HTTPStatus
 
 from aiohttp import web
@@ -10,6 +11,22 @@ from linda_bot.web.visitors import Proof, Right, Visitor, visitor_of
 
 NEXT = {"status": "./", "link": "link"}
 """Where one may want to go after a login: by names, so that no address of somebody else's can stand there."""
+
+_IN_A_ROOM = re.compile(r"(?P<room>[0-9a-z]{1,20})-(?P<name>status|link)")
+"""The same, among several accounts."""
+
+
+def is_place(name: str) -> bool:
+    """Return whether this is the name of a place where one may want to go."""
+    return name in NEXT or _IN_A_ROOM.fullmatch(name) is not None
+
+
+def place_after_login(wanted: str | None) -> str:
+    """Return where somebody goes who has logged in; the first page for what is no name of ours."""
+    found = _IN_A_ROOM.fullmatch(wanted or "")
+    if found is not None:
+        return f"accounts/{found['room']}/{NEXT[found['name']].removeprefix('./')}"
+    return NEXT.get(wanted or "", NEXT["status"])
 
 
 def demand(request: web.Request, right: Right) -> None:

@@ -5,43 +5,32 @@ import socket
 
 from linda_bot.app.front import Front
 from linda_bot.kernel.tasks import spawn_task
-from linda_bot.settings import Settings
-from linda_bot.web.access import KEY_FILE, Access
-from linda_bot.web.api import api_routes
+from linda_bot.web.accessing import access_of
+from linda_bot.web.api import Invite
 from linda_bot.web.application import application
 from linda_bot.web.events import PageOpened
+from linda_bot.web.front_routes import front_routes
 from linda_bot.web.gates import SocketGate, TcpGate
-from linda_bot.web.hosts import public_of
 from linda_bot.web.invitations import Invitations
-from linda_bot.web.live import Live
 from linda_bot.web.pages.access_pages import access_routes
-from linda_bot.web.pages.pairing_page import pairing_routes
-from linda_bot.web.pages.static_files import static_routes
-from linda_bot.web.pages.status_page import status_routes
-from linda_bot.web.probes import probe_routes
 from linda_bot.web.serving import serve_on
-from linda_bot.web.tcp import reachable
 
 
 class Site:
     """What one bot serves; the live views are shared by both doors."""
 
-    def __init__(self, front: Front, listener: socket.socket | None) -> None:
-        """Take the bot, and the socket of its web page where there is one."""
+    def __init__(self, front: Front, listener: socket.socket | None, invite: Invite | None = None) -> None:
+        """Take the bot, and the socket of its web page where there is one.
+
+        `invite` makes links to the web page where that is another door's.
+        """
         self._front = front
         self._page = None if listener is None else _Page(front, listener)
-        live = Live(front)
         has_login = self._page is not None and self._page.access.has_token
-        status = status_routes(front)
-        pairing = pairing_routes(front, has_login=has_login, in_sandbox=front.job.in_sandbox)
-        self._routes = [
-            *api_routes(front, live, self._page.invitations.asked if self._page is not None else None),
-            *probe_routes(front),
-            *status.routes,
-            *pairing.routes,
-            *static_routes(),
-        ]
-        self._closing = [live.close, status.closing, pairing.closing]
+        made = front_routes(
+            front, invite=self._page.invitations.asked if self._page is not None else invite, has_login=has_login
+        )
+        self._routes, self._closing = made.routes, made.closing
 
     async def serve_socket(self, listener: socket.socket) -> None:
         """Answer on the control socket until cancelled."""
@@ -73,12 +62,6 @@ class _Page:
     """Who may come in by the web page, and who is asked to."""
 
     def __init__(self, front: Front, listener: socket.socket) -> None:
-        settings: Settings = front.job.settings
-        self.access = Access(
-            token=settings.http_token.get_secret_value() if settings.http_token else None,
-            key_file=front.job.paths.logs.parent / "sessions" / KEY_FILE,
-            bound=reachable(listener),
-            public=public_of(settings.http_url) if settings.http_url else None,
-            tell=front.bus.publish,
-        )
+        job = front.job
+        self.access = access_of(job.settings, job.paths.data_dir, listener, front.bus)
         self.invitations = Invitations(front.pairing, front.bus, self.access)

@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 from linda_bot.kernel.errors import reason_of
 from linda_bot.kernel.tasks import spawn_task
-from linda_bot.sessions.paths import SessionPaths
-from linda_bot.web.place import listen, remove
+from linda_bot.web.place import Reachable, listen, remove
 
 Serve = Callable[[socket.socket], Awaitable[None]]
 """Answers on a listening socket until cancelled."""
@@ -18,8 +17,8 @@ _log = logging.getLogger("linda_bot.web")
 
 
 @asynccontextmanager
-async def control_socket(paths: SessionPaths, serve: Serve) -> AsyncIterator[None]:
-    """Have the session's control socket served until the end of the block, from the first one who comes.
+async def control_socket(paths: Reachable, serve: Serve) -> AsyncIterator[None]:
+    """Have a control socket served until the end of the block, from the first one who comes.
 
     Where none can be made that is said once, and the bot lives on without.
     """

@@ -13,6 +13,7 @@ import msgspec
 
 from linda_bot.kernel.flock import engine_lock_of
 from linda_bot.kernel.tasks import spawn_task
+from linda_bot.kernel.uptime import uptime_s
 from linda_bot.whatsapp.content import AnyContent
 from linda_bot.whatsapp.events import ClientEvent, EngineExited, EnginePrinted
 from linda_bot.whatsapp.outcomes import request_error
@@ -81,6 +82,7 @@ class EngineClient:
 
     async def start(self, request: LinkRequest) -> None:
         """Begin to connect; see the port."""
+        asked_at = uptime_s()
         try:
             process = self._process or spawn_engine(self._command, self._environment)
         except OSError as error:
@@ -103,7 +105,7 @@ class EngineClient:
             receipts=request.receipts,
             source=request.source,
             mail=request.mail,
-            right_s=request.right_s,
+            lives_until=None if request.right_s is None else asked_at + request.right_s,
         )
         await self._ask(connect, within_s=60)
 
@@ -156,7 +158,7 @@ class EngineClient:
     def extend(self, right_s: float) -> None:
         """Let the engine live on; see the port."""
         if not self._gone.is_set():
-            self._write(Extend(id=next(self._ids), right_s=right_s))
+            self._write(Extend(id=next(self._ids), until=uptime_s() + right_s))
 
     async def stop(self, *, within_s: float = 3, drain_s: float = 0) -> None:
         """Ask the engine to end, then kill it; see the port."""

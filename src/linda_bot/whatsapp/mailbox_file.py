@@ -6,11 +6,15 @@ could have written them down, so waiting for the disk would not close that gap.
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from linda_bot.kernel.flock import locked
+from linda_bot.whatsapp.mailbox_ground import MailConnection
+
+T = TypeVar("T")
 
 _BUSY_S = 15.0
 _LONGEST_LOG = 64 * 1024 * 1024
@@ -65,7 +69,7 @@ _VERSION = 1
 
 
 class MailboxError(Exception):
-    """The file cannot be used; the text says why."""
+    """The mailbox cannot be used, and waiting would not help; the text says why."""
 
 
 class MailboxFile:
@@ -89,6 +93,15 @@ class MailboxFile:
             self._connection = open_mailbox(self._path)
             self._which = _which(self._path)
         return self._connection
+
+    def read(self, work: Callable[[MailConnection], T]) -> T:
+        """Read something; raises what `connection` raises."""
+        return work(self.connection())
+
+    def write(self, work: Callable[[MailConnection], T], *, token: object = None) -> T:  # noqa: ARG002 (see `Mailbox`)
+        """Do several writes or none of them; raises what `connection` raises. After an error none was done."""
+        with writing(self.connection()) as connection:
+            return work(connection)
 
     def close(self) -> None:
         """Let go of the file; it is opened again when it is needed."""

@@ -35,14 +35,14 @@ class Connect(Request, frozen=True, kw_only=True):
     """What the client library opens instead of the store."""
     mail: Secret = ""
     """Where messages are written down instead of the mailbox's file."""
-    right_s: float | None = None
-    """For how many seconds the engine may live, unless `Extend` gives it more; None for no limit."""
+    lives_until: float | None = None
+    """Until when the engine may live, by `kernel.uptime`, unless `Extend` gives it more; None for no limit."""
 
 
 class Extend(Request, frozen=True, kw_only=True):
-    """Live for so many seconds from now on; not answered."""
+    """Live until then, by `kernel.uptime`; not answered."""
 
-    right_s: float
+    until: float
 
 
 class Send(Request, frozen=True, kw_only=True):

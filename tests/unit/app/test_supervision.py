@@ -72,6 +72,18 @@ async def test_a_start_is_done_as_soon_as_the_link_is_worked_on() -> None:
     assert heard.words == ["ready", "stopping"]
 
 
+async def test_a_process_of_several_accounts_needs_none_to_be_there() -> None:
+    """It is ready before its first account comes, and none that goes is its end."""
+    world = LinkWorld()
+    async with supervised(world) as (supervision, heard):
+        supervision.begun()
+        assert heard.words == ["ready"]
+        await world.until(LinkState.CONNECTED)
+
+    assert heard.words == ["ready"]
+    assert "connected" in heard.told[-1][2]
+
+
 async def test_a_reload_is_done_when_the_new_engine_is_up() -> None:
     """Whoever asks meanwhile waits for the same."""
     world = LinkWorld()

@@ -13,7 +13,7 @@ from linda_bot.connection.events import (
     RetryScheduled,
 )
 from linda_bot.connection.lifecycle import LinkState
-from linda_bot.kernel.errors import ExitCode, SessionInaccessibleError
+from linda_bot.kernel.errors import ExitCode, SessionInaccessibleError, SessionUnreachableError
 from linda_bot.whatsapp.events import (
     ClientOutdated,
     Connected,
@@ -325,3 +325,17 @@ async def test_a_logout_that_the_library_keeps_to_itself_is_noticed() -> None:
         assert asyncio.get_running_loop().time() < 5
 
     assert 1 == len(world.files.aside)
+
+
+@pytest.mark.parametrize("method", ["look", "recover"])
+async def test_a_session_that_is_out_of_reach_at_the_start_is_waited_for(method: str) -> None:
+    """Unlike one whose files a person must see to: on the schedule of a network that is down."""
+    world = LinkWorld()
+    world.files.trouble = SessionUnreachableError("the database cannot be used")
+    world.files.fails_in = frozenset({method})
+    world.files.damaged = method == "recover"
+    async with world.running():
+        await asyncio.sleep(60)
+        assert len(world.told(RetryScheduled)) > 1
+        world.files.trouble, world.files.damaged = None, False
+        await world.until(LinkState.CONNECTED)

@@ -9,9 +9,10 @@ import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from linda_bot.app.resident import Phase
 from linda_bot.health.counters import Counters
 from linda_bot.health.grades import Grade
-from linda_bot.health.metrics import Facts, metrics_text
+from linda_bot.health.metrics import PHASES, Facts, house_metrics_text, metrics_text
 from linda_bot.health.samples import Readings
 
 DASHBOARD = Path(__file__).parents[3] / "deploy" / "grafana-dashboard.json"
@@ -156,3 +157,39 @@ def test_the_dashboard_can_be_imported() -> None:
         assert place["x"] + place["w"] <= 24
         assert not covered & cells, panel["title"]
         covered |= cells
+
+
+def of_house(told: dict[str, Facts]) -> dict[str, Metric]:
+    """Return the metrics of several accounts by name, of which one more does not run."""
+    phases = {**dict.fromkeys(told, "running"), "resting": "paused"}
+    return {metric.name: metric for metric in text_string_to_metric_families(house_metrics_text(told, phases).decode())}
+
+
+def test_several_accounts_are_told_apart() -> None:
+    """Every figure of an account has its label, those of the process are there once."""
+    one, other = facts(), facts(Readings(round_trip_ms=70.0, daemon_mb=1.0, engine_mb=2.0, open_files=3))
+    metrics = of_house({"one": one, "other": other})
+    assert value(metrics, "linda_bot_round_trip_seconds", account="other") == 0.07
+    assert value(metrics, "linda_bot_open_fds") == FULL.open_files
+    assert FULL.daemon_mb is not None
+    assert value(metrics, "linda_bot_memory_bytes", process="daemon") == FULL.daemon_mb * 1024 * 1024
+    assert value(metrics, "linda_bot_memory_bytes", process="engine", account="other") == 2 * 1024 * 1024
+    assert value(metrics, "linda_bot_link_state", state="connected", account="one") == 1
+    assert value(metrics, "linda_bot_account_phase", phase="paused", account="resting") == 1
+    assert value(metrics, "linda_bot_account_phase", phase="running", account="resting") == 0
+    assert value(metrics, "linda_bot_build_info") == 1
+
+
+def test_several_accounts_have_the_names_of_one() -> None:
+    """A dashboard needs a label more, and no other names."""
+    assert set(of_house({"one": facts()})) - {"linda_bot_account_phase"} == set(parsed(facts()))
+
+
+def test_accounts_that_all_rest_are_told_of_as_well() -> None:
+    """What becomes of them is known."""
+    assert set(of_house({})) == {"linda_bot_account_phase"}
+
+
+def test_the_phases_are_those_that_there_are() -> None:
+    """The words are written down twice, for one floor does not know the other."""
+    assert set(PHASES) == set(Phase)

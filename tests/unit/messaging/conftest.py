@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.postgres import Server
 from tests.support.quick_disk import quick_directory
 
 
@@ -13,3 +14,9 @@ def mail_path() -> Iterator[Path]:
     """Return a directory for a mailbox."""
     with quick_directory() as directory:
         yield directory
+
+
+@pytest.fixture(scope="session")
+def mail_address(postgres: Server) -> str:
+    """Return a database for mailboxes, one account each."""
+    return postgres.new_database()

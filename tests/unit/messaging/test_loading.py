@@ -1,5 +1,6 @@
 """Loading a user's handlers, and loading them again."""
 
+import builtins
 import gc
 import importlib
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from linda_bot import Router
+from linda_bot.kernel.current import ACCOUNT
 from linda_bot.kernel.errors import UsageError
 from linda_bot.messaging.loading import load_handlers, load_router
 
@@ -224,3 +226,53 @@ def test_modules_of_others_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     for _ in range(2):
         assert [file.name for file in load_handlers("bot.py").files] == ["bot.py"]
         assert sys.modules["others_module"] is others
+
+
+@pytest.fixture
+def _two_bots(tmp_path: Path) -> Iterator[None]:
+    """Bots in two directories, with modules of the same names; Python's way of importing is as it was afterwards."""
+    for name in ("shop", "club"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "words.py").write_text(f"WORD = {name!r}\n")
+        (tmp_path / name / "late_words.py").write_text(f"WORD = 'late-{name}'\n")
+        text = "def late():\n    import late_words\n    return late_words.WORD\nrouter.late = late\n"
+        (tmp_path / name / "bot.py").write_text(bot_that_uses("words") + text)
+    before = builtins.__import__
+    yield
+    builtins.__import__ = before
+
+
+@pytest.mark.usefixtures("_two_bots")
+def test_modules_of_the_same_name_do_not_mix(tmp_path: Path) -> None:
+    """Each bot has its own: at the start, later on, and after a change."""
+    shop, club = (load_handlers(str(tmp_path / name / "bot.py")) for name in ("shop", "club"))
+
+    assert [commands(each.router) for each in (shop, club)] == [["shop"], ["club"]]
+    assert [each.router.late() for each in (shop, club, shop)] == ["late-shop", "late-club", "late-shop"]  # type: ignore[attr-defined]
+    assert {file.parent.name for file in club.files} == {"club"}
+    (tmp_path / "shop" / "words.py").write_text("WORD = 'bazaar'\n")
+    assert commands(load_router(str(tmp_path / "shop" / "bot.py"))) == ["bazaar"]
+    assert commands(load_router(str(tmp_path / "club" / "bot.py"))) == ["club"]
+
+
+@pytest.mark.usefixtures("_two_bots")
+def test_accounts_with_the_same_handlers_share_nothing(tmp_path: Path) -> None:
+    """Each account has modules of its own, with what they remember."""
+    loaded = []
+    for account in ("971505760056", "971505760057"):
+        token = ACCOUNT.set(account)
+        loaded.append(load_router(str(tmp_path / "shop" / "bot.py")))
+        ACCOUNT.reset(token)
+
+    one, other = (each.commands["shop"] for each in loaded)
+    assert one is not other
+
+
+@pytest.mark.usefixtures("_two_bots")
+def test_a_module_of_another_bot_is_not_found(tmp_path: Path) -> None:
+    """It would be an accident that works until the other one is gone."""
+    (tmp_path / "shop" / "only_here.py").write_text("")
+    load_router(str(tmp_path / "shop" / "bot.py"))
+    (tmp_path / "club" / "bot.py").write_text(bot_that_uses("only_here"))
+    with pytest.raises(UsageError, match="No module named 'only_here'"):
+        load_router(str(tmp_path / "club" / "bot.py"))

@@ -7,15 +7,19 @@ from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from linda_bot.kernel.errors import UsageError
+from linda_bot.messaging.disk import Disk
+from linda_bot.messaging.shared_ground import SharedGround
 from linda_bot.messaging.store import Counts, Draft, Store
 from linda_bot.whatsapp.content import File, Text
 from linda_bot.whatsapp.events import IncomingMessage
-from linda_bot.whatsapp.mailbox import Dispatch, Inbound, Intake, Outbound, open_mailbox, writing
+from linda_bot.whatsapp.mailbox import Dispatch, Inbound, Intake, MailPlace, Outbound, open_mailbox
 from tests.support.mail_world import AtOnce
+from tests.support.shared_mail import change, new_mail, rows
 
 ME, ANN, BOB = "971505760056", "4915100000001@s.whatsapp.net", "4915100000002@s.whatsapp.net"
 HELLO = Text(text="hello")
@@ -24,12 +28,31 @@ HELLO = Text(text="hello")
 class Box:
     """A mailbox with both hands on it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, where: Path | MailPlace, shelf: Path) -> None:
+        self.where = where
         self.trouble: list[str] = []
-        self.store = Store(path, self.trouble.append, thread=AtOnce())
-        self.intake = Intake(path, most_waiting=1000)
-        self.dispatch = Dispatch(path)
+        self.ground: Disk | SharedGround = (
+            Disk(where, self.trouble.append, AtOnce())
+            if isinstance(where, Path)
+            else SharedGround(where, shelf, self.trouble.append, thread=AtOnce())
+        )
+        self.store = Store(self.ground, self.trouble.append)
+        self.intake = Intake(where, most_waiting=1000)
+        self.dispatch = Dispatch(where)
+
+    @property
+    def path(self) -> Path:
+        """The file, if it is one."""
+        assert isinstance(self.where, Path)
+        return self.where
+
+    def rows(self, statement: str) -> list[Any]:
+        """Return what a statement finds."""
+        return rows(self.where, statement)
+
+    def change(self, statement: str, *values: object) -> None:
+        """Change something behind everybody's back."""
+        change(self.where, (statement, values))
 
     def arrive(self, text: str, chat: str = ANN, owner: str = ME) -> int:
         """Have a message come in."""
@@ -57,15 +80,29 @@ class Box:
         self.path.write_bytes(data[:4096] + b"\x55" * (len(data) - 4096))
 
 
-@pytest.fixture
-async def box(mail_path: Path) -> AsyncIterator[Box]:
-    """Return an open one."""
-    box = Box(mail_path / "mail" / "messages.db")
+async def _open(box: Box) -> AsyncIterator[Box]:
     await box.store.open()
     yield box
     box.intake.close()
     box.dispatch.close()
     await box.store.close()
+
+
+@pytest.fixture(params=["file", "database"])
+async def box(request: pytest.FixtureRequest, mail_path: Path) -> AsyncIterator[Box]:
+    """Return an open one, on either ground."""
+    where: Path | MailPlace = mail_path / "mail" / "messages.db"
+    if request.param == "database":
+        where = new_mail(request.getfixturevalue("mail_address"))
+    async for opened in _open(Box(where, mail_path / "files")):
+        yield opened
+
+
+@pytest.fixture
+async def file_box(mail_path: Path) -> AsyncIterator[Box]:
+    """Return an open one that is a file."""
+    async for opened in _open(Box(mail_path / "mail" / "messages.db", mail_path / "files")):
+        yield opened
 
 
 # What arrived.
@@ -158,8 +195,7 @@ async def test_only_what_needs_a_person_keeps_its_text(box: Box, state: Inbound)
     """The rest is nobody's business any more, but its id is known for a while."""
     seq = box.arrive("a")
     await box.store.finish(ME, seq, state, error="why")
-    with closing(open_mailbox(box.path)) as connection:
-        (row,) = connection.execute("SELECT * FROM inbox").fetchall()
+    (row,) = box.rows("SELECT * FROM inbox")
     assert (row["body"] is not None) is (state is Inbound.SET_ASIDE)
     assert box.arrive("a") == 0
 
@@ -170,10 +206,9 @@ async def test_a_record_that_cannot_be_read_holds_up_no_other(box: Box) -> None:
         box.arrive(text)
     box.arrive("d", BOB)
     await box.put("x", "y")
-    with closing(open_mailbox(box.path)) as connection, writing(connection):
-        connection.execute("UPDATE inbox SET body = x'c1' WHERE id IN ('a', 'd')")
-        connection.execute("UPDATE inbox SET body = NULL WHERE id = 'b'")
-        connection.execute("UPDATE outbox SET content = x'c1' WHERE key = 1")
+    box.change("UPDATE inbox SET body = ? WHERE id IN ('a', 'd')", b"\xc1")
+    box.change("UPDATE inbox SET body = NULL WHERE id = 'b'")
+    box.change("UPDATE outbox SET content = ? WHERE key = 1", b"\xc1")
 
     assert await box.taken() == ["c"]
     assert await box.taken(BOB) == []
@@ -191,8 +226,7 @@ async def test_what_is_remembered_is_a_conversations_and_an_accounts(box: Box) -
     assert await box.store.recall("somebody else", ANN) == "{}"
     await box.store.finish(ME, two, Inbound.HANDLED, memory=(ANN, "{}"))
     assert await box.store.recall(ME, ANN) == "{}"
-    with closing(open_mailbox(box.path)) as connection:
-        assert connection.execute("SELECT count(*) FROM memory").fetchone()[0] == 0
+    assert box.rows("SELECT * FROM memory") == []
 
 
 async def test_what_came_before_its_account_was_known(box: Box) -> None:
@@ -300,17 +334,16 @@ async def test_what_was_done_long_ago_is_forgotten(box: Box) -> None:
     box.dispatch.begin([1])
     box.dispatch.end([1], Outbound.SENT)
     hour, now = 3600.0, time.time()
-    with closing(open_mailbox(box.path)) as connection, writing(connection):
-        connection.execute(
-            "UPDATE inbox SET received_at = 0, done_at = CASE seq WHEN 3 THEN ? ELSE ? END WHERE done_at IS NOT NULL",
-            (now - 50 * hour, now - 2 * hour),
-        )
-        connection.execute("UPDATE outbox SET created_at = 0, done_at = done_at - 7200")
+    box.change(
+        "UPDATE inbox SET received_at = 0, done_at = CASE seq WHEN 3 THEN ? ELSE ? END WHERE done_at IS NOT NULL",
+        now - 50 * hour,
+        now - 2 * hour,
+    )
+    box.change("UPDATE outbox SET created_at = 0, done_at = done_at - 7200")
     await box.store.clean_up(keep_s=hour, keep_aside_s=10 * hour)
 
-    with closing(open_mailbox(box.path)) as connection:
-        assert [row["id"] for row in connection.execute("SELECT id FROM inbox")] == ["b", "d"]
-        assert [row["key"] for row in connection.execute("SELECT key FROM outbox")] == [2]
+    assert [row["id"] for row in box.rows("SELECT id FROM inbox ORDER BY seq")] == ["b", "d"]
+    assert [row["key"] for row in box.rows("SELECT key FROM outbox")] == [2]
     assert box.arrive("e") == 5, "numbers are not used again"
 
 
@@ -326,105 +359,105 @@ async def test_a_newer_version_is_left_alone(mail_path: Path) -> None:
     await store.close()
 
 
-async def test_what_can_be_read_of_a_damaged_file_is_saved(box: Box) -> None:
+async def test_what_can_be_read_of_a_damaged_file_is_saved(file_box: Box) -> None:
     """It is set aside and told, once; whatever was under way goes on in the new one, with numbers of its own."""
-    box.arrive("a")
-    await box.put("x")
-    before = await box.store.counts()
-    box.damage()
-    await box.store.check()
+    file_box.arrive("a")
+    await file_box.put("x")
+    before = await file_box.store.counts()
+    file_box.damage()
+    await file_box.store.check()
 
-    assert await box.store.counts() in {before, Counts(0, 0, 0, 0, 0, 0)}
-    (trouble,) = box.trouble
+    assert await file_box.store.counts() in {before, Counts(0, 0, 0, 0, 0, 0)}
+    (trouble,) = file_box.trouble
     assert "damaged" in trouble
-    assert len(list(box.path.parent.glob("messages.damaged-*.db"))) == 1
-    assert box.arrive("b") > 1_000_000, "a number may still be in use"
-    assert (await box.put("y"))[0] > 1_000_000
-    assert "b" in await box.taken()
+    assert len(list(file_box.path.parent.glob("messages.damaged-*.db"))) == 1
+    assert file_box.arrive("b") > 1_000_000, "a number may still be in use"
+    assert (await file_box.put("y"))[0] > 1_000_000
+    assert "b" in await file_box.taken()
 
 
-async def test_a_damaged_index_costs_nothing(box: Box) -> None:
+async def test_a_damaged_index_costs_nothing(file_box: Box) -> None:
     """All messages, answers and memories are brought over, with their numbers."""
     for text in "abc":
-        box.arrive(text)
-    await box.store.finish(
+        file_box.arrive(text)
+    await file_box.store.finish(
         ME, 1, Inbound.HANDLED, [Draft(ANN, HELLO, joinable=False, cause=1, nth=0)], memory=(ANN, '{"n":1}')
     )
-    with closing(sqlite3.connect(box.path)) as connection:
+    with closing(sqlite3.connect(file_box.path)) as connection:
         root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'inbox_ids'").fetchone()[0]
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    with box.path.open("r+b") as file:
+    with file_box.path.open("r+b") as file:
         file.seek((root - 1) * 4096)
         file.write(b"\x0a" + b"\x77" * 500)
-    box.store._disk.let_go()
-    await box.store.check()
+    file_box.ground.let_go()
+    await file_box.store.check()
 
-    assert "were saved" in box.trouble[0]
-    assert await box.taken() == ["b", "c"]
-    assert await box.store.recall(ME, ANN) == '{"n":1}'
-    assert await box.to_send() == ["hello"]
-    assert await box.store.put(ME, [Draft(ANN, HELLO, joinable=False, cause=1, nth=0)]) == [1]
-    assert box.arrive("a") == 0, "it was handled"
+    assert "were saved" in file_box.trouble[0]
+    assert await file_box.taken() == ["b", "c"]
+    assert await file_box.store.recall(ME, ANN) == '{"n":1}'
+    assert await file_box.to_send() == ["hello"]
+    assert await file_box.store.put(ME, [Draft(ANN, HELLO, joinable=False, cause=1, nth=0)]) == [1]
+    assert file_box.arrive("a") == 0, "it was handled"
 
 
-async def test_a_file_that_is_none(box: Box) -> None:
+async def test_a_file_that_is_none(file_box: Box) -> None:
     """Whoever put it there gets it back under another name."""
-    box.store._disk.let_go()
-    for found in box.path.parent.iterdir():
+    file_box.ground.let_go()
+    for found in file_box.path.parent.iterdir():
         found.unlink()
-    box.path.write_text("a shopping list, of some length\n" * 40)
-    await box.put("x")
-    (aside,) = box.path.parent.glob("messages.damaged-*.db")
+    file_box.path.write_text("a shopping list, of some length\n" * 40)
+    await file_box.put("x")
+    (aside,) = file_box.path.parent.glob("messages.damaged-*.db")
     assert aside.read_text().startswith("a shopping list")
-    assert await box.to_send() == ["x"]
+    assert await file_box.to_send() == ["x"]
 
 
 @pytest.mark.looptime
-async def test_a_disk_that_cannot_be_used_is_waited_out(box: Box) -> None:
+async def test_a_disk_that_cannot_be_used_is_waited_out(file_box: Box) -> None:
     """It is told once, not every second; what was to be done is done then."""
-    box.store._disk.let_go()
-    aside = box.path.with_name("aside")
-    box.path.rename(aside)
+    file_box.ground.let_go()
+    aside = file_box.path.with_name("aside")
+    file_box.path.rename(aside)
     for ending in ("-wal", "-shm"):
-        box.path.with_name(box.path.name + ending).unlink(missing_ok=True)
-    box.path.mkdir()
-    putting = asyncio.create_task(box.put("x"))
-    counting = asyncio.create_task(box.store.counts())
+        file_box.path.with_name(file_box.path.name + ending).unlink(missing_ok=True)
+    file_box.path.mkdir()
+    putting = asyncio.create_task(file_box.put("x"))
+    counting = asyncio.create_task(file_box.store.counts())
     await asyncio.sleep(60)
     assert not putting.done()
-    assert len(box.trouble) == 1
-    box.path.rmdir()
-    aside.rename(box.path)
+    assert len(file_box.trouble) == 1
+    file_box.path.rmdir()
+    aside.rename(file_box.path)
     await asyncio.sleep(1.5)
     assert await putting == [1]
     assert (await counting).pending <= 1
 
 
 @pytest.mark.looptime
-async def test_a_full_disk_in_the_middle_of_a_transaction(box: Box) -> None:
+async def test_a_full_disk_in_the_middle_of_a_transaction(file_box: Box) -> None:
     """SQLite may have ended it: nothing of it is done, and the same again does all of it."""
-    with closing(open_mailbox(box.path)) as connection:
+    with closing(open_mailbox(file_box.path)) as connection:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    await box.store.run(lambda connection: connection.execute(f"PRAGMA max_page_count = {pages}").fetchall())
+    await file_box.store.read(lambda connection: connection.execute(f"PRAGMA max_page_count = {pages}").fetchall())
     # The limit is the connection's: the next try has another one, as on a disk where something was deleted.
-    keys = await box.store.put(ME, [Draft(ANN, Text(text="x" * 4000), joinable=False) for _ in range(20)])
+    keys = await file_box.store.put(ME, [Draft(ANN, Text(text="x" * 4000), joinable=False) for _ in range(20)])
     assert len(set(keys)) == 20
-    assert len(await box.store.parcels(ME, ANN, 100)) == 20
-    assert "full" in box.trouble[0]
+    assert len(await file_box.store.parcels(ME, ANN, 100)) == 20
+    assert "full" in file_box.trouble[0]
 
 
-async def test_a_mistake_of_ours_comes_out(box: Box) -> None:
+async def test_a_mistake_of_ours_comes_out(file_box: Box) -> None:
     """It would not go away by waiting."""
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
-        await box.store.run(lambda connection: connection.execute("SELECT * FROM nowhere"))
-    assert not box.trouble
+        await file_box.store.read(lambda connection: connection.execute("SELECT * FROM nowhere"))
+    assert not file_box.trouble
 
 
 async def test_work_is_done_on_a_thread_of_its_own(mail_path: Path) -> None:
     """A slow disk does not hold up the loop; the close waits for what was begun."""
     store = Store(mail_path / "messages.db")
     await store.open()
-    slow = asyncio.create_task(store.run(lambda _: time.sleep(0.1)))
+    slow = asyncio.create_task(store.read(lambda _: time.sleep(0.1)))
     started = time.monotonic()
     await asyncio.sleep(0.01)
     assert time.monotonic() - started < 0.09

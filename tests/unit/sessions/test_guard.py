@@ -318,7 +318,7 @@ def test_nothing_makes_a_statement_fail(old: object, new: object) -> None:
     """Whatever the two are."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
         database.execute(TABLE)
-        for statement in (guard._TABLE, *guard._CHAINS, guard._TRIGGER):
+        for statement in (guard.OWN_TABLE, *guard.CHAIN_TABLES, guard._TRIGGER):
             database.execute(statement)
         for session in (old, new):
             database.execute(UPSERT, (OURS, THEIRS, session))

@@ -81,6 +81,7 @@ def test_the_newest_is_put_back(paths: SessionPaths) -> None:
     assert said(paths.store) == "three"
     assert validate(paths).verdict is Verdict.RESTORABLE
     assert found.quarantined is not None
+    assert isinstance(found.quarantined, Path)
     assert (found.quarantined / "session.db-wal").read_bytes() == log
     assert said(found.quarantined / "session.db") == "last words"
     assert aftercare is not None
@@ -307,7 +308,7 @@ def test_what_is_no_store_is_not_taken_for_one(paths: SessionPaths) -> None:
 
 def test_no_copy_is_taken_of_a_store_that_is_on_the_move(paths: SessionPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a backup is made nothing is put back; that is said after a while."""
-    monkeypatch.setattr(recovery, "_LOCK_WAIT_S", 0.1)
+    monkeypatch.setattr(recovery, "LOCK_WAIT_S", 0.1)
     with locked(paths.backup_lock, wait_s=0), pytest.raises(BackupUnusableError, match="try again in a moment"):
         put_back(paths, all_backups(paths)[0], None, because="a test")
 

@@ -9,23 +9,27 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, cast
 
+import msgspec
 import pytest
 
 from linda_bot.whatsapp.content import AnyContent, Text
 from linda_bot.whatsapp.engine.flow import Arrivals, Departures
 from linda_bot.whatsapp.events import (
     ClientEvent,
+    EnginePrinted,
     InboxBlocked,
     InboxUnblocked,
     IncomingMessage,
     MessageReceived,
     MessageRepeated,
 )
-from linda_bot.whatsapp.mailbox import Intake, Outbound, open_mailbox, writing
+from linda_bot.whatsapp.mailbox import Intake, MailPlace, Outbound, open_mailbox, writing
 from linda_bot.whatsapp.outcomes import request_error
 from linda_bot.whatsapp.port import ClientError, NotSentError
 from linda_bot.whatsapp.wire import Connect, Failed, Send, Sent
+from tests.support.postgres import Server, find_binaries, running_server
 from tests.support.quick_disk import quick_directory
+from tests.support.shared_mail import account_of, change, house_with_leases, new_mail, rows
 
 if TYPE_CHECKING:
     from linda_bot.whatsapp.engine.library import Library
@@ -53,6 +57,11 @@ def connect(path: Path | None, *, most_waiting: int = 100_000) -> Connect:
     return Connect(
         id=1, store="s", lock="l", device_name="d", log_level="info", mailbox=mailbox, most_waiting=most_waiting
     )
+
+
+def shared(place: MailPlace) -> Connect:
+    """Return the daemon's request where messages are in a database."""
+    return msgspec.structs.replace(connect(None), mail=place.encode())
 
 
 def message(number: str = "A") -> IncomingMessage:
@@ -285,3 +294,124 @@ def test_rows_are_not_needed(path: Path) -> None:
     answer = Departures(connect(None), cast("Library", FakeLibrary()), lambda _: None).send(send())
     assert isinstance(answer, Sent)
     assert isinstance(request_error("server returned error 400"), ClientError)
+
+
+# In a database.
+
+
+class Gone(BaseException):
+    """The process has ended."""
+
+
+@pytest.fixture
+def _end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the end of the process be seen."""
+
+    def end(code: int) -> None:
+        raise Gone(code)
+
+    monkeypatch.setattr("linda_bot.whatsapp.engine.flow.os._exit", end)
+
+
+def let_go(arrivals: Arrivals, departures: Departures) -> None:
+    """Close what the end of the process would."""
+    assert arrivals._intake is not None
+    assert departures._dispatch is not None
+    arrivals._intake.close()
+    departures._dispatch.close()
+
+
+def outbox_row(place: MailPlace) -> tuple[Outbound, str]:
+    """Return the first message's state and id."""
+    (found,) = rows(place, "SELECT state, message_id FROM outbox WHERE key = 1")
+    return Outbound(found[0]), found[1]
+
+
+def test_messages_pass_through_a_database(postgres: Server) -> None:
+    """As they do through a file."""
+    place = new_mail(postgres.new_database())
+    told: list[ClientEvent] = []
+    arrivals = Arrivals(shared(place), told.append)
+    arrivals.take(message(), ME)
+    arrivals.take(message(), ME)
+    assert [type(event) for event in told] == [MessageReceived, MessageRepeated]
+
+    change(place, ("INSERT INTO outbox (owner, chat, created_at) VALUES ('', '', 0)", ()))
+    library = FakeLibrary()
+    library.during = lambda: during.append(outbox_row(place)[0])
+    during: list[Outbound] = []
+    sending = Departures(shared(place), cast("Library", library), told.append)
+    assert sending.send(send(1)) == Sent(id=7, message_id="S1", sent_at=NOW)
+    assert during == [Outbound.SENDING]
+    assert outbox_row(place) == (Outbound.SENT, "S1")
+    let_go(arrivals, sending)
+
+
+def test_a_database_that_is_away_holds_the_library_back() -> None:
+    """In both directions, until it is back; each is told once."""
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip("there is no PostgreSQL")
+    with running_server(binaries) as server:
+        place = new_mail(server.new_database())
+        change(place, *[("INSERT INTO outbox (owner, chat, created_at) VALUES ('', '', 0)", ())] * 2)
+        told: list[ClientEvent] = []
+        library = FakeLibrary()
+        library.during = server.stop
+        arrivals = Arrivals(shared(place), told.append)
+        sending = Departures(shared(place), cast("Library", library), told.append)
+        threads = [Thread(target=sending.send, args=(send(1),))]
+        threads[0].start()
+        eventually(lambda: bool(told))
+        threads.append(Thread(target=arrivals.take, args=(message(), ME)))
+        threads[1].start()
+        eventually(lambda: len(told) > 1)
+        assert [type(event) for event in told] == [InboxBlocked] * 2
+        server.start()
+        for thread in threads:
+            thread.join(10)
+        assert {type(event) for event in told[2:]} == {MessageReceived, InboxUnblocked}
+        assert outbox_row(place) == (Outbound.SENT, "S1")
+        let_go(arrivals, sending)
+
+
+@pytest.mark.usefixtures("_end")
+def test_an_engine_of_an_older_lease_ends(postgres: Server) -> None:
+    """Whatever it was about to write; nothing is sent, and nobody hears of a message that is not written down."""
+    address = postgres.new_database()
+    place = new_mail(address, fence=1)
+    change(place, *[("INSERT INTO outbox (owner, chat, created_at) VALUES ('', '', 0)", ())] * 2)
+    told: list[ClientEvent] = []
+    library = FakeLibrary()
+    sending = Departures(shared(place), cast("Library", library), told.append)
+    with house_with_leases(address) as house:
+        grant = "INSERT INTO linda_bot.leases (account, fence) VALUES (%s, 2)"
+        library.during = lambda: house.execute(grant, (account_of(place),))
+        for key in (1, 2):
+            with pytest.raises(Gone):
+                sending.send(send(key))
+        arrivals = Arrivals(shared(place), told.append)
+        with pytest.raises(Gone):
+            arrivals.take(message(), ME)
+
+    assert library.sent == ["hello"]
+    assert [type(event) for event in told] == [EnginePrinted] * 3
+    assert outbox_row(place)[0] is Outbound.SENDING
+    let_go(arrivals, sending)
+
+
+@pytest.mark.usefixtures("_end")
+def test_it_ends_also_when_nobody_listens(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon that was stopped reads nothing, and the pipe is full."""
+    monkeypatch.setattr("linda_bot.whatsapp.engine.flow._TELL_WITHIN_S", 0.01)
+    address = postgres.new_database()
+    place = new_mail(address, fence=1)
+    with house_with_leases(address) as house:
+        house.execute("INSERT INTO linda_bot.leases (account, fence) VALUES (%s, 2)", (account_of(place),))
+    listens = Event()
+    arrivals = Arrivals(shared(place), lambda _: cast("None", listens.wait(20)))
+    with pytest.raises(Gone):
+        arrivals.take(message(), ME)
+    listens.set()
+    assert arrivals._intake is not None
+    arrivals._intake.close()

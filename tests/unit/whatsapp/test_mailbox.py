@@ -6,6 +6,7 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -14,12 +15,16 @@ from linda_bot.whatsapp.mailbox import (
     Dispatch,
     Intake,
     MailboxError,
+    MailPlace,
     Outbound,
     decode_body,
     open_mailbox,
     writing,
 )
+from tests.support import shared_mail
+from tests.support.postgres import Server
 from tests.support.quick_disk import quick_directory
+from tests.support.shared_mail import new_mail
 
 ME = "971505760056"
 PHONE, LID = "4915112345678@s.whatsapp.net", "257211208731621@lid"
@@ -34,9 +39,28 @@ def path() -> Iterator[Path]:
         yield directory / "mail" / "messages.db"
 
 
+@pytest.fixture(scope="module")
+def address(postgres: Server) -> str:
+    """Return a database for mailboxes, one account each."""
+    return postgres.new_database()
+
+
+@pytest.fixture(params=["file", "database"])
+def where(request: pytest.FixtureRequest, path: Path) -> Path | MailPlace:
+    """Return where the mailbox is, on either ground."""
+    return path if request.param == "file" else new_mail(request.getfixturevalue("address"))
+
+
 @pytest.fixture
-def intake(path: Path) -> Iterator[Intake]:
+def intake(where: Path | MailPlace) -> Iterator[Intake]:
     """Return what takes messages in."""
+    with closing(Intake(where, most_waiting=1000)) as made:
+        yield made
+
+
+@pytest.fixture
+def file_intake(path: Path) -> Iterator[Intake]:
+    """Return what takes messages in to a file."""
     with closing(Intake(path, most_waiting=1000)) as made:
         yield made
 
@@ -64,24 +88,23 @@ def message(
     )
 
 
-def rows(path: Path, table: str = "inbox") -> list[sqlite3.Row]:
+def rows(where: Path | MailPlace, table: str = "inbox") -> list[Any]:
     """Return everything in a table."""
-    with closing(open_mailbox(path)) as connection:
-        return connection.execute(f"SELECT * FROM {table}").fetchall()
+    return shared_mail.rows(where, f"SELECT * FROM {table} ORDER BY 1")
 
 
-def test_a_message_is_written_down_whole(path: Path, intake: Intake) -> None:
+def test_a_message_is_written_down_whole(where: Path | MailPlace, intake: Intake) -> None:
     """With its raw form, for the account that it was written to."""
     assert intake.take_in(ME, message()) == (1, PHONE)
 
-    (row,) = rows(path)
+    (row,) = rows(where)
     assert decode_body(row["body"]) == message()
     assert (row["owner"], row["conversation"], row["sender"], row["state"]) == (ME, PHONE, PHONE, 0)
 
 
-def test_nobody_else_may_read_it(path: Path, intake: Intake) -> None:
+def test_nobody_else_may_read_it(path: Path, file_intake: Intake) -> None:
     """Neither the file nor those that SQLite puts beside it."""
-    intake.take_in(ME, message())
+    file_intake.take_in(ME, message())
 
     modes = {found.name: found.stat().st_mode & 0o777 for found in path.parent.iterdir()}
     assert set(modes) == {path.name + ending for ending in ("", "-wal", "-shm", ".lock")}
@@ -151,22 +174,21 @@ def test_a_conversation_has_one_name(intake: Intake) -> None:
     assert names == [PHONE, PHONE, PHONE, GROUP]
 
 
-def test_a_conversation_that_gets_its_better_name(path: Path, intake: Intake) -> None:
+def test_a_conversation_that_gets_its_better_name(where: Path | MailPlace, intake: Intake) -> None:
     """Not while messages wait under the old one: they would overtake each other. What is remembered goes with it."""
     assert intake.take_in(ME, message("A", LID))[1] == LID
     assert intake.take_in(ME, message("B", PHONE, chat_alt=LID))[1] == LID
-    with closing(open_mailbox(path)) as connection, writing(connection):
-        connection.execute("UPDATE inbox SET state = 1")
-        connection.execute("INSERT INTO memory VALUES (?, ?, '{}')", (ME, LID))
+    remembered = ("INSERT INTO memory VALUES (?, ?, '{}')", (ME, LID))
+    shared_mail.change(where, ("UPDATE inbox SET state = 1", ()), remembered)
     assert intake.take_in(ME, message("C", LID, chat_alt=PHONE))[1] == PHONE
     assert intake.take_in(ME, message("B", LID, chat_alt=PHONE))[0] == 0
-    assert [row["conversation"] for row in rows(path, "memory")] == [PHONE]
+    assert [row["conversation"] for row in rows(where, "memory")] == [PHONE]
 
 
-def test_a_name_that_is_no_persons_is_not_remembered(path: Path, intake: Intake) -> None:
+def test_a_name_that_is_no_persons_is_not_remembered(where: Path | MailPlace, intake: Intake) -> None:
     """What claims to be a LID's other name must be a phone number."""
     intake.take_in(ME, message(chat="status@broadcast", chat_alt=LID))
-    assert rows(path, "people") == []
+    assert rows(where, "people") == []
 
 
 def test_a_number_that_moves_is_followed(path: Path, intake: Intake) -> None:
@@ -176,9 +198,9 @@ def test_a_number_that_moves_is_followed(path: Path, intake: Intake) -> None:
     assert intake.take_in(ME, message("C", LID))[1] == OTHER_PHONE
 
 
-def test_full_is_what_waits_for_this_account(path: Path) -> None:
+def test_full_is_what_waits_for_this_account(where: Path | MailPlace) -> None:
     """Looked at every so often; what an earlier account has left behind holds nobody up."""
-    with closing(Intake(path, most_waiting=100)) as intake:
+    with closing(Intake(where, most_waiting=100)) as intake:
         for number in range(255):
             intake.take_in("an earlier one", message(f"{number}"))
         assert not intake.is_full(ME)
@@ -187,8 +209,7 @@ def test_full_is_what_waits_for_this_account(path: Path) -> None:
         for number in range(256):
             intake.take_in(ME, message(f"{number}"))
         assert intake.is_full(ME)
-        with closing(open_mailbox(path)) as connection, writing(connection):
-            connection.execute("UPDATE inbox SET state = 1 WHERE seq > 300")
+        shared_mail.change(where, ("UPDATE inbox SET state = 1 WHERE seq > 300", ()))
         assert not intake.is_full(ME)
 
 
@@ -207,16 +228,16 @@ def test_a_newer_version_is_left_alone(path: Path) -> None:
         assert intake.take_in(ME, message())[0] == 1
 
 
-def test_a_file_that_was_replaced_is_followed(path: Path, intake: Intake) -> None:
+def test_a_file_that_was_replaced_is_followed(path: Path, file_intake: Intake) -> None:
     """What would be written into the one that was set aside would never be read."""
-    intake.take_in(ME, message("A"))
+    file_intake.take_in(ME, message("A"))
     dispatch = Dispatch(path)
     dispatch.begin([])
     path.rename(path.with_name("aside.db"))
     for ending in ("-wal", "-shm"):
         path.with_name(path.name + ending).rename(path.with_name(f"aside.db{ending}"))
 
-    assert intake.take_in(ME, message("B"))[0] == 1
+    assert file_intake.take_in(ME, message("B"))[0] == 1
     assert [row["id"] for row in rows(path)] == ["B"]
     with closing(open_mailbox(path)) as connection, writing(connection):
         connection.execute("INSERT INTO outbox (owner, chat, created_at) VALUES ('', '', 0)")
@@ -224,22 +245,22 @@ def test_a_file_that_was_replaced_is_followed(path: Path, intake: Intake) -> Non
     dispatch.close()
 
 
-def test_a_directory_that_was_tidied_away_is_made_again(path: Path, intake: Intake) -> None:
+def test_a_directory_that_was_tidied_away_is_made_again(path: Path, file_intake: Intake) -> None:
     """With everything in it, while the engine runs."""
-    intake.take_in(ME, message("A"))
+    file_intake.take_in(ME, message("A"))
     for found in path.parent.iterdir():
         found.unlink()
     path.parent.rmdir()
-    assert intake.take_in(ME, message("A"))[0] == 1
+    assert file_intake.take_in(ME, message("A"))[0] == 1
 
 
-def test_many_who_open_a_new_file_at_once(path: Path) -> None:
+def test_many_who_open_it_at_once(where: Path | MailPlace) -> None:
     """Daemon and engine begin at the same moment: each finds a whole file."""
     failures: list[Exception] = []
 
     def begin(number: int) -> None:
         try:
-            with closing(Intake(path, most_waiting=10)) as intake:
+            with closing(Intake(where, most_waiting=10)) as intake:
                 intake.take_in(ME, message(f"{number}"))
         except Exception as error:  # noqa: BLE001 (whatever it is)
             failures.append(error)
@@ -250,7 +271,7 @@ def test_many_who_open_a_new_file_at_once(path: Path) -> None:
     for thread in threads:
         thread.join()
     assert not failures
-    assert len(rows(path)) == 6
+    assert len(rows(where)) == 6
 
 
 def test_a_failed_transaction_leaves_nothing(path: Path) -> None:
@@ -272,41 +293,41 @@ class TestDispatch:
     """What becomes of a message is in its row."""
 
     @pytest.fixture
-    def dispatch(self, path: Path) -> Iterator[Dispatch]:
+    def dispatch(self, where: Path | MailPlace) -> Iterator[Dispatch]:
         """Return what follows three messages."""
-        with closing(open_mailbox(path)) as connection, writing(connection):
-            connection.executemany(
-                "INSERT INTO outbox (owner, chat, content, created_at) VALUES ('', '', ?, 0)", [(b"x",)] * 3
-            )
-        with closing(Dispatch(path)) as made:
+        insert = ("INSERT INTO outbox (owner, chat, content, created_at) VALUES ('', '', ?, 0)", (b"x",))
+        shared_mail.change(where, *[insert] * 3)
+        with closing(Dispatch(where)) as made:
             yield made
 
-    def states(self, path: Path) -> list[Outbound]:
+    def states(self, where: Path | MailPlace) -> list[Outbound]:
         """Return the messages' states."""
-        return [Outbound(row["state"]) for row in rows(path, "outbox")]
+        return [Outbound(row["state"]) for row in rows(where, "outbox")]
 
-    def test_begun_and_sent(self, path: Path, dispatch: Dispatch) -> None:
+    def test_begun_and_sent(self, where: Path | MailPlace, dispatch: Dispatch) -> None:
         """It keeps its id; its text is nobody's business any more."""
         assert dispatch.begin([1, 2])
-        assert self.states(path) == [Outbound.SENDING, Outbound.SENDING, Outbound.PENDING]
+        assert self.states(where) == [Outbound.SENDING, Outbound.SENDING, Outbound.PENDING]
         dispatch.end([1, 2], Outbound.SENT, message_id="S1")
-        first, second, _ = rows(path, "outbox")
+        first, second, _ = rows(where, "outbox")
         assert (first["state"], first["message_id"], first["content"]) == (Outbound.SENT, "S1", None)
         assert second["message_id"] == "S1"
         assert first["done_at"] is not None
 
     @pytest.mark.parametrize("state", [Outbound.PENDING, Outbound.UNKNOWN, Outbound.FAILED])
-    def test_what_may_be_sent_again_keeps_its_content(self, path: Path, dispatch: Dispatch, state: Outbound) -> None:
+    def test_what_may_be_sent_again_keeps_its_content(
+        self, where: Path | MailPlace, dispatch: Dispatch, state: Outbound
+    ) -> None:
         """By itself, or because a person wants it."""
         dispatch.begin([1])
         dispatch.end([1], state, error="why")
-        row = rows(path, "outbox")[0]
+        row = rows(where, "outbox")[0]
         assert (row["state"], row["content"], row["error"]) == (state, b"x", "why")
         assert (row["done_at"] is None) is (state is Outbound.PENDING)
 
-    def test_what_is_not_pending_is_not_begun(self, path: Path, dispatch: Dispatch) -> None:
+    def test_what_is_not_pending_is_not_begun(self, where: Path | MailPlace, dispatch: Dispatch) -> None:
         """Not even the part that could be; what an earlier request has begun stays begun."""
         dispatch.begin([1])
         for keys in ([1, 2], [2, 1], [2, 77]):
             assert not dispatch.begin(keys)
-        assert self.states(path) == [Outbound.SENDING, Outbound.PENDING, Outbound.PENDING]
+        assert self.states(where) == [Outbound.SENDING, Outbound.PENDING, Outbound.PENDING]

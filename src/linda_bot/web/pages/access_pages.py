@@ -11,7 +11,8 @@ from linda_bot.web.forms import read_form
 from linda_bot.web.gates import TcpGate
 from linda_bot.web.pages.layout import page
 from linda_bot.web.problems import RefusedError
-from linda_bot.web.rights import NEXT
+from linda_bot.web.rights import is_place, place_after_login
+from linda_bot.web.rooms import HALL, ROOM, Room
 from linda_bot.web.routes import Route
 from linda_bot.web.visitors import Right, visitor_of
 
@@ -35,6 +36,28 @@ def access_routes(
     ]
 
 
+def hall_access_routes(
+    access: Access, gate: TcpGate, *, end_streams: Callable[[], Awaitable[None]] = _nothing_is_open
+) -> list[Route]:
+    """Return the same where there are several accounts: one-shot links lead to the pages of one of them."""
+    routes = access_routes(access, gate, end_streams=end_streams)
+    return [route for route in routes if route.path != "/link"]
+
+
+def room_access_routes(access: Access, gate: TcpGate) -> list[Route]:
+    """Return the same for the pages of one of several accounts: a login is for all of them, a one-shot link for one."""
+    pages = _AccessPages(access, gate, _nothing_is_open)
+    return [
+        Route("GET", "/login", _to_the_one_login, Right.NONE, is_page=True),
+        Route("POST", "/link", pages.use_link, Right.NONE, is_page=True),
+    ]
+
+
+async def _to_the_one_login(request: web.Request) -> web.Response:
+    wanted = "link" if request.query.get("next") == "link" else "status"
+    return _see(f"../../login?next={request[ROOM].id}-{wanted}")
+
+
 class _AccessPages:
     def __init__(self, access: Access, gate: TcpGate, end_streams: Callable[[], Awaitable[None]]) -> None:
         self._access = access
@@ -44,7 +67,7 @@ class _AccessPages:
     async def ask(self, request: web.Request) -> web.Response:
         """Ask for the token."""
         if visitor_of(request).may(Right.OWN):
-            return _see(NEXT[_wanted(request.query.get("next"))])
+            return _see(place_after_login(request.query.get("next")))
         return self._form(request, _wanted(request.query.get("next")))
 
     async def log_in(self, request: web.Request) -> web.Response:
@@ -60,15 +83,15 @@ class _AccessPages:
         if not is_right:
             wrong = "This is not the token. It stands in LINDA_HTTP_TOKEN on the bot's machine."
             return self._form(request, wanted, error=wrong, status=HTTPStatus.UNAUTHORIZED)
-        return self._let_in(_see(NEXT[wanted]), Scope.LOGIN)
+        return self._let_in(_see(place_after_login(wanted)), Scope.LOGIN)
 
     async def use_link(self, request: web.Request) -> web.Response:
         """Use a one-shot link up, and give a cookie for it; who may see the codes anyway keeps what they have."""
-        ticket = (await read_form(request)).get("once", "")
-        if not self._access.redeem(ticket, self._gate.address_of(request)):
+        ticket, room = (await read_form(request)).get("once", ""), request.get(ROOM, HALL)
+        if not self._access.redeem(ticket, self._gate.address_of(request), room):
             raise RefusedError(HTTPStatus.FORBIDDEN, _ANOTHER)
         answer = _see("link")
-        return answer if visitor_of(request).may(Right.LINK) else self._let_in(answer, Scope.LINK)
+        return answer if visitor_of(request).may(Right.LINK) else self._let_in(answer, Scope.LINK, room)
 
     async def sign_out(self, _request: web.Request) -> web.Response:
         """Make the cookies of all browsers void."""
@@ -95,16 +118,16 @@ class _AccessPages:
         facts = {"error": error, "next": wanted, "has_token": self._access.has_token}
         return page(request, "login.html", status=status, headers=headers, **facts)
 
-    def _let_in(self, answer: web.Response, scope: Scope) -> web.Response:
-        self._set_cookie(answer, *self._access.cookie(scope))
+    def _let_in(self, answer: web.Response, scope: Scope, room: Room = HALL) -> web.Response:
+        self._set_cookie(answer, *self._access.cookie(scope, room), room)
         return answer
 
-    def _set_cookie(self, answer: web.Response, text: str, valid_s: int) -> None:
+    def _set_cookie(self, answer: web.Response, text: str, valid_s: int, room: Room = HALL) -> None:
         # Strict: no other site's page or link has it sent. The one-shot link itself may come from anywhere, for it is
         # used by a form of our own page. Without a path the browser takes that of the page, which only it knows
         # where a proxy hides a part of it.
         answer.set_cookie(
-            self._access.cookie_name,
+            self._access.link_cookie_name if room.account else self._access.cookie_name,
             text,
             max_age=valid_s,
             path="",
@@ -115,7 +138,7 @@ class _AccessPages:
 
 
 def _wanted(name: str | None) -> str:
-    return name if name in NEXT else "status"
+    return name if name is not None and is_place(name) else "status"
 
 
 def _see(place: str) -> web.Response:

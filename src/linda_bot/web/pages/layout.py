@@ -7,6 +7,7 @@ from pathlib import Path
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from linda_bot.web.rooms import ROOM
 from linda_bot.web.routes import ROUTE
 from linda_bot.web.visitors import VISITOR, Proof, Right, Visitor
 
@@ -25,11 +26,14 @@ def page(
     """Return a page.
 
     Beside its facts a template has `root` (what its relative addresses begin with), `csrf` (what its forms send back),
-    `signed_in` and `may_log_in`.
+    `signed_in` and `may_log_in`; where there are several accounts also `room` (that of the page), and `up` (the way
+    from there to the overview).
     """
     visitor = request.get(VISITOR, _NOBODY)
     signed_in = visitor.proof is Proof.COOKIE and visitor.may(Right.OWN)
-    common = {"root": _root_of(request), "csrf": visitor.csrf, "signed_in": signed_in}
+    room = request.get(ROOM)
+    up = "../../" if room is not None and room.account and ROUTE in request else ""
+    common = {"root": _root_of(request), "csrf": visitor.csrf, "signed_in": signed_in, "room": room, "up": up}
     text = render(template, may_log_in=not visitor.may(Right.OWN), **common, **facts)
     return web.Response(text=text, status=status, headers=headers, content_type="text/html")
 

@@ -49,18 +49,20 @@ class LiveParts:
         every_s: float = 1.0,
         at_least_every_s: float = 30.0,
         while_watched: Callable[[], AbstractContextManager[None]] = nullcontext,
+        boot: str = BOOT,
     ) -> None:
         """Take what renders the parts, and what waits for a reason to render them again.
 
         `wait_for_news` returns once there is any since it returned last: at once where nobody was waiting then. Parts
         are rendered every `every_s` at most, and every `at_least_every_s` without any news. `while_watched` is a block
-        that lasts for as long as somebody looks.
+        that lasts for as long as somebody looks. A page that says another `boot` than this is loaded anew.
         """
         self._render = render
         self._wait_for_news = wait_for_news
         self._every_s = every_s
         self._at_least_every_s = at_least_every_s
         self._while_watched = while_watched
+        self._boot = boot
         self._told = Broadcast(readers_at_most=readers_at_most)
         self._parts: dict[str, str] = {}
         self._open = 0
@@ -84,7 +86,7 @@ class LiveParts:
         try:
             await self._tried.wait()
             await self._freshen()
-            first = f"retry: {RETRY_MS}\n".encode() + message("hello", {"boot": BOOT})
+            first = f"retry: {RETRY_MS}\n".encode() + message("hello", {"boot": self._boot})
             if self._parts:
                 first += message("parts", self._parts)
             # The sign is an event and no comment, of which a script learns nothing.

@@ -1,24 +1,27 @@
 """Messages through the engine: what arrives is written down before it is told, what is sent before and after."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
+from linda_bot.database.connecting import DatabaseTroubleError, FencedOffError
 from linda_bot.whatsapp.events import (
     ClientEvent,
+    EnginePrinted,
     InboxBlocked,
     InboxUnblocked,
     IncomingMessage,
     MessageReceived,
     MessageRepeated,
 )
-from linda_bot.whatsapp.mailbox import Dispatch, Intake, MailboxError, Outbound
-from linda_bot.whatsapp.outcomes import NOT_BEGUN, NOT_PENDING, OUTBOX_UNWRITABLE, request_error
+from linda_bot.whatsapp.mailbox import Dispatch, Intake, MailboxError, MailPlace, Outbound
+from linda_bot.whatsapp.outcomes import NOT_BEGUN, NOT_PENDING, NOT_SENT_YET, OUTBOX_UNWRITABLE, request_error
 from linda_bot.whatsapp.port import NoAnswerError, NotSentError
 from linda_bot.whatsapp.wire import Connect, Failed, Send, Sent
 
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
     from linda_bot.whatsapp.engine.library import Library
 
 _TRY_AGAIN_S = 0.25
-_UNUSABLE = (sqlite3.Error, MailboxError, OSError)
+_UNUSABLE = (sqlite3.Error, MailboxError, DatabaseTroubleError, OSError)
+_GONE_ELSEWHERE = 0
+_TELL_WITHIN_S = 0.5
 
 Tell = Callable[[ClientEvent], None]
 
@@ -51,12 +56,20 @@ class _Blockade:
             self._tell(InboxUnblocked())
 
 
+def mailbox_of(request: Connect) -> Path | MailPlace | None:
+    """Return where messages are written down; None to hand them over only."""
+    if request.mail:
+        return MailPlace.decode(request.mail)
+    return Path(request.mailbox) if request.mailbox else None
+
+
 class Arrivals:
     """Takes messages off the library's hands, on its thread; it is held back while they cannot be written down."""
 
     def __init__(self, request: Connect, tell: Tell) -> None:
         self._tell = tell
-        self._intake = Intake(Path(request.mailbox), most_waiting=request.most_waiting) if request.mailbox else None
+        where = mailbox_of(request)
+        self._intake = Intake(where, most_waiting=request.most_waiting) if where is not None else None
         self._blockade = _Blockade(tell)
 
     def take(self, message: IncomingMessage, owner: str) -> None:
@@ -80,6 +93,8 @@ class Arrivals:
         while True:
             try:
                 return intake.take_in(owner, message)
+            except FencedOffError as error:
+                _leave(self._tell, error)
             except _UNUSABLE as error:
                 self._blockade.begin(f"the mailbox cannot be written: {error}")
                 time.sleep(_TRY_AGAIN_S)
@@ -97,11 +112,14 @@ class Departures:
 
     def __init__(self, request: Connect, library: "Library", tell: Tell) -> None:
         self._library = library
+        self._tell = tell
         self._blockade = _Blockade(tell)
-        self._dispatch = Dispatch(Path(request.mailbox)) if request.mailbox else None
+        where = mailbox_of(request)
+        self._dispatch = Dispatch(where) if where is not None else None
         self._gate = Lock()
         self._closed = False
         self._under_way = False
+        self._lacked_store = False
 
     @property
     def under_way(self) -> bool:
@@ -112,6 +130,10 @@ class Departures:
         """Begin nothing more; what is not begun stays pending."""
         with self._gate:
             self._closed = True
+
+    def lacked_store(self) -> None:
+        """Take word that what is just being sent was not encrypted for somebody, because the store takes nothing."""
+        self._lacked_store = True
 
     def send(self, request: Send) -> Sent | Failed:
         """Send a message and return what to answer."""
@@ -129,17 +151,25 @@ class Departures:
         try:
             if dispatch is not None and not dispatch.begin(request.rows):
                 return Failed(id=request.id, error=NOT_PENDING)
+        except FencedOffError as error:
+            _leave(self._tell, error)
         except _UNUSABLE as error:
             self._blockade.begin(f"the mailbox cannot be written: {error}")
             return Failed(id=request.id, error=f"{OUTBOX_UNWRITABLE}: {error}")
+        self._lacked_store = False
         try:
             message_id, sent_at = self._library.send(request.chat, request.content)
+            self._check_store()
         except Exception as error:  # noqa: BLE001 (the daemon decides what an error means)
             text = plain(error)
             self._note(dispatch, request, _state_after(text), error=text)
             return Failed(id=request.id, error=text)
         self._note(dispatch, request, Outbound.SENT, message_id=message_id)
         return Sent(id=request.id, message_id=message_id, sent_at=sent_at)
+
+    def _check_store(self) -> None:
+        if self._lacked_store:
+            raise NotSentError(f"{NOT_SENT_YET}the session's store takes nothing for now")
 
     def _note(
         self, dispatch: Dispatch | None, request: Send, state: Outbound, *, message_id: str = "", error: str = ""
@@ -148,6 +178,8 @@ class Departures:
         while dispatch is not None:
             try:
                 dispatch.end(request.rows, state, message_id=message_id, error=error)
+            except FencedOffError as fence:
+                _leave(self._tell, fence)
             except _UNUSABLE as trouble:
                 self._blockade.begin(f"the mailbox cannot be written: {trouble}")
                 dispatch.close()
@@ -157,6 +189,14 @@ class Departures:
             else:
                 self._blockade.end()
                 return
+
+
+def _leave(tell: Tell, because: FencedOffError) -> NoReturn:
+    """End the process at once: another host has the account, and all that this one does is one too many."""
+    telling = Thread(target=tell, args=(EnginePrinted(line=str(because), level="error"),), daemon=True)
+    telling.start()
+    telling.join(_TELL_WITHIN_S)  # a daemon that was stopped reads nothing
+    os._exit(_GONE_ELSEWHERE)
 
 
 def plain(error: Exception) -> str:

@@ -100,6 +100,16 @@ def data_source(store: Path | str) -> str:
     return f"{quote(str(store))}?{options}&_unused="
 
 
+def make_tables(source: str) -> str:
+    """Have the library make, or renew, the tables of a store; return its complaint, or nothing.
+
+    There is no call for this alone: listing the devices of a store begins with it, and connects to nobody.
+    """
+    listener = func_callback_bytes2(lambda _data, _size: None)
+    answer: bytes = gocode.GetAllDevices(source.encode(), listener)
+    return answer.decode(errors="replace") if answer.startswith(b"error") else ""
+
+
 def to_jid(text: str) -> JID:
     """Return the library's form of `user@server`."""
     user, _, server = text.partition("@")

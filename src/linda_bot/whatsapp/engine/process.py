@@ -29,7 +29,7 @@ from linda_bot.whatsapp.events import (
     QrIssued,
     QrRoundEnded,
 )
-from linda_bot.whatsapp.outcomes import lacks_room_for_a_message
+from linda_bot.whatsapp.outcomes import lacks_room_for_a_message, lacks_store_for_a_send
 from linda_bot.whatsapp.wire import (
     AnyReply,
     AnyRequest,
@@ -136,7 +136,7 @@ class Engine:
             self._connect(request)
             return
         if isinstance(request, Extend):
-            self._deadline.extend(request.right_s)
+            self._deadline.extend(request.until)
             return
         kind = type(request)
         if kind not in self._queues:
@@ -197,6 +197,8 @@ class Engine:
             entry = translation.translate_log(payload)
             if lacks_room_for_a_message(entry.line):
                 self._hang_up(entry.line)
+            if lacks_store_for_a_send(entry.line) and self._departures is not None:
+                self._departures.lacked_store()
             if entry.line == self._last_line:  # it says some things for every message of a flood
                 self._repeats += 1
                 return
@@ -244,13 +246,13 @@ class Engine:
         except OSError as error:
             self._notices.send(Failed(id=request.id, error=f"the session is held by another engine: {error}"))
             return
-        if request.right_s is not None:
-            self._deadline.extend(request.right_s)
+        if request.lives_until is not None:
+            self._deadline.extend(request.lives_until)
         store = request.source or Path(request.store)
         self._library = Library(store, request.device_name, request.log_level, receipts=request.receipts)
         self._arrivals = Arrivals(request, self._tell)
         self._departures = Departures(request, self._library, self._tell)
-        self.writes_down = bool(request.mailbox)
+        self.writes_down = bool(request.mailbox or request.mail)
         Thread(target=self._stay_connected, name="connection", daemon=True).start()
         self._notices.send(Done(id=request.id))
 

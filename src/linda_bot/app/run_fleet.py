@@ -1,0 +1,125 @@
+"""Taking part in a fleet, for a process whose accounts are in a shared database."""
+
+import asyncio
+import os
+import socket
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from linda_bot import __version__
+from linda_bot.app.companions import beside
+from linda_bot.app.fleet_house import FleetHouse, Tenants
+from linda_bot.app.job import Job
+from linda_bot.app.resident import MakeAccount
+from linda_bot.app.shared_storage import SharedStorage
+from linda_bot.database.connecting import Database, DatabaseTroubleError
+from linda_bot.database.migrating import bring_up_to_date
+from linda_bot.fleet.events import FleetTrouble
+from linda_bot.fleet.keeper import FleetKeeper
+from linda_bot.fleet.ledger import Host
+from linda_bot.fleet.postgres_ledger import PostgresLedger
+from linda_bot.kernel.bus import EventBus
+from linda_bot.kernel.tasks import spawn_task
+from linda_bot.sessions.paths import HousePaths
+from linda_bot.sessions.roll import Roll
+from linda_bot.settings import Settings
+from linda_bot.settings.accounts import AccountSettings
+
+_ANSWER_SHARE = 5
+"""An answer of the database is waited for this part of a lease: so a renewal can fail and be tried again."""
+LEAVE_WITHIN_S = 20.0
+_AGAIN_S = 2.0
+
+
+def host_of(settings: Settings, paths: HousePaths) -> Host:
+    """Return this host as it shows itself to the others."""
+    fleet = settings.fleet
+    name = socket.gethostname()
+    return Host(
+        name=fleet.host or name,
+        place=f"{name}:{paths.data_dir}",
+        incarnation=uuid.uuid4().hex,
+        capacity=fleet.capacity,
+        weight=fleet.weight,
+        lease_s=fleet.lease,
+        version=__version__,
+        pid=os.getpid(),
+    )
+
+
+class Fleet:
+    """This host's part in a fleet."""
+
+    def __init__(self, settings: Settings, paths: HousePaths, bus: EventBus) -> None:
+        """Take what the settings say; raises UsageError."""
+        assert settings.store is not None
+        self.database = Database(settings.store.get_secret_value())
+        self.host = host_of(settings, paths)
+        self._bus = bus
+        self._ledger = PostgresLedger(self.database, self.host, within_s=self.host.lease_s / _ANSWER_SHARE)
+        self._paths = paths
+        self._house: FleetHouse | None = None
+        self._keeper: FleetKeeper | None = None
+
+    def house_of(self, settings: AccountSettings, make: MakeAccount) -> FleetHouse:
+        """Return the house whose accounts are shared; once, before anything else."""
+        house = FleetHouse(
+            settings.named,
+            Roll(self._paths),
+            make,
+            self._bus,
+            at_once=settings.shared.start.at_once,
+            host=self.host.name,
+        )
+        self._house = house
+        self._keeper = FleetKeeper(self._ledger, Tenants(house), self.host, self._bus.publish)
+        return house
+
+    def storage(self, job: Job) -> SharedStorage:
+        """Return where an account is that begins here; raises LeaseEndedError where it may not."""
+        return SharedStorage(job, self.database, self)
+
+    def fence(self, account: str) -> int | None:
+        """Return the number of an account's lease; see `shared_storage.Lease`."""
+        return self._keeper.fence(account) if self._keeper else None
+
+    def right_s(self, account: str) -> float:
+        """Return for how long an engine may live; see `shared_storage.Lease`."""
+        return self._keeper.right_s(account) if self._keeper else 0.0
+
+    def lost(self, account: str, because: str) -> None:
+        """Take word that a lease has passed on; see `shared_storage.Lease`."""
+        if self._keeper:
+            self._keeper.lost(account, because)
+
+    @asynccontextmanager
+    async def taking_part(self) -> AsyncIterator[asyncio.Task[None]]:
+        """Take part until the end of the block, and hand everything over then.
+
+        Yields a task that does not end before that unless the host cannot take part any more; raises UsageError when
+        the database is a newer version's.
+        """
+        assert self._keeper is not None
+        taking_part = spawn_task(self._take_part(), name="fleet")
+        try:
+            yield taking_part
+        finally:
+            if not taking_part.done():
+                await self._keeper.leave(within_s=LEAVE_WITHIN_S)
+            taking_part.cancel()
+            await asyncio.wait({taking_part})
+            await self._ledger.close()
+
+    async def _take_part(self) -> None:
+        assert self._keeper is not None
+        assert self._house is not None
+        while True:
+            try:
+                await asyncio.to_thread(bring_up_to_date, self.database)
+                break
+            except DatabaseTroubleError as error:
+                self._bus.publish(FleetTrouble(because=str(error)))
+                await asyncio.sleep(_AGAIN_S)
+        async with beside("fleet's accounts", self._house.live(self._ledger)):
+            await self._keeper.run()

@@ -1,0 +1,1 @@
+"""The line of an account's messages and files."""

@@ -1,0 +1,1 @@
+"""Several hosts on one database: which host runs which account, and until when it may."""

@@ -1,0 +1,1 @@
+"""The mirror: an account's small files in the shared database, so that they follow it from host to host."""
