@@ -144,10 +144,14 @@ async def test_the_database_fails(sandbox: Sandbox, own_server: Server, tmp_path
             finally:
                 own_server.thaw()
             await world.all_answer(friend, numbers, within_s=LEASE_S + MORE_S)
-            own_server.stop("immediate")
-            await asyncio.sleep(1)
-            own_server.start()
-            await world.all_answer(friend, numbers, within_s=LEASE_S + MORE_S + 10)
+            async with writing(friend, numbers, every_s=0.05) as written:
+                await asyncio.sleep(0.5)
+                own_server.stop("immediate")
+                await asyncio.sleep(1)
+                own_server.start()
+                await asyncio.sleep(1)
+            lost, doubled = await answers_of(friend, written, within_s=LEASE_S + MORE_S + 10)
+            assert (lost, doubled) == (0, 0)
     finally:
         await world.close()
     assert world.pairings(numbers) == len(numbers)
@@ -177,6 +181,7 @@ async def test_one_host_is_cut_off_and_one_is_paused(world: HostsWorld, postgres
             await world.all_answer(friend, numbers, within_s=10)
             daemon.send_signal(signal.SIGCONT)
             await world.settled({"a": 1, "b": 1}, within_s=60)
+            await world.all_answer(friend, numbers, within_s=10)
             assert world.sandbox.overlaps == []
 
             processes = [psutil.Process(daemon.pid), *psutil.Process(daemon.pid).children(recursive=True)]

@@ -68,6 +68,7 @@ class HostsWorld:
                 "LINDA_HANDLERS": str(self._handlers),
                 "LINDA_FLEET__HOST": name,
                 "LINDA_FLEET__LEASE": str(LEASE_S),
+                "LINDA_FLEET__SETTLED": "4",
                 "LINDA_RECONNECT__LOGINS_AT_ONCE": "100",
                 "LINDA_LOG__MASK": "false",
                 **environment,

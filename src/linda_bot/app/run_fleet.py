@@ -19,26 +19,27 @@ from linda_bot.fleet.events import FleetTrouble
 from linda_bot.fleet.keeper import FleetKeeper
 from linda_bot.fleet.ledger import Host
 from linda_bot.fleet.postgres_ledger import PostgresLedger
+from linda_bot.fleet.sharing import Rules
+from linda_bot.fleet.validity import answer_within_s
 from linda_bot.kernel.bus import EventBus
+from linda_bot.kernel.errors import unwritable
+from linda_bot.kernel.files import write_atomic
 from linda_bot.kernel.tasks import spawn_task
 from linda_bot.sessions.paths import HousePaths
 from linda_bot.sessions.roll import Roll
 from linda_bot.settings import Settings
 from linda_bot.settings.accounts import AccountSettings
 
-_ANSWER_SHARE = 5
-"""An answer of the database is waited for this part of a lease: so a renewal can fail and be tried again."""
 LEAVE_WITHIN_S = 20.0
 _AGAIN_S = 2.0
 
 
 def host_of(settings: Settings, paths: HousePaths) -> Host:
-    """Return this host as it shows itself to the others."""
+    """Return this host as it shows itself to the others; raises UsageError where its directory cannot be written."""
     fleet = settings.fleet
-    name = socket.gethostname()
     return Host(
-        name=fleet.host or name,
-        place=f"{name}:{paths.data_dir}",
+        name=fleet.host or socket.gethostname(),
+        place=_place(paths),
         incarnation=uuid.uuid4().hex,
         capacity=fleet.capacity,
         weight=fleet.weight,
@@ -46,6 +47,16 @@ def host_of(settings: Settings, paths: HousePaths) -> Host:
         version=__version__,
         pid=os.getpid(),
     )
+
+
+def _place(paths: HousePaths) -> str:
+    """Return the word for a data directory that no other has, on whatever machine it is."""
+    try:
+        if not paths.place.is_file():
+            write_atomic(paths.place, uuid.uuid4().hex.encode())
+        return paths.place.read_text()
+    except OSError as error:
+        raise unwritable(error) from error
 
 
 class Fleet:
@@ -57,7 +68,7 @@ class Fleet:
         self.database = Database(settings.store.get_secret_value())
         self.host = host_of(settings, paths)
         self._bus = bus
-        self._ledger = PostgresLedger(self.database, self.host, within_s=self.host.lease_s / _ANSWER_SHARE)
+        self._ledger = PostgresLedger(self.database, self.host, within_s=answer_within_s(self.host.lease_s))
         self._paths = paths
         self._house: FleetHouse | None = None
         self._keeper: FleetKeeper | None = None
@@ -73,7 +84,13 @@ class Fleet:
             host=self.host.name,
         )
         self._house = house
-        self._keeper = FleetKeeper(self._ledger, Tenants(house), self.host, self._bus.publish)
+        self._keeper = FleetKeeper(
+            self._ledger,
+            Tenants(house),
+            self.host,
+            self._bus.publish,
+            rules=Rules(settled_s=settings.shared.fleet.settled),
+        )
         return house
 
     def storage(self, job: Job) -> SharedStorage:

@@ -166,6 +166,11 @@ class HousePaths(NamedTuple):
         return self.directory / "house.engine.lock"
 
     @property
+    def place(self) -> Path:
+        """A word that no other directory has: by it the hosts of a fleet know this one again."""
+        return self.directory / ".place"
+
+    @property
     def control(self) -> Path:
         """The socket on which the running house answers."""
         return self.directory / "house.sock"

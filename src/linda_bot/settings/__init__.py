@@ -163,6 +163,7 @@ class FleetSettings(_Group):
     capacity: int = Field(default=100, ge=1, le=10_000)
     weight: float = Field(default=1, gt=0, le=1000, allow_inf_nan=False)
     lease: float = Field(default=15, ge=3, le=600, allow_inf_nan=False)
+    settled: Seconds = 60
 
 
 class LogSettings(_Group):

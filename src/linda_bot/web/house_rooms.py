@@ -10,7 +10,7 @@ from linda_bot.app.house import House
 from linda_bot.kernel.errors import UsageError
 from linda_bot.web.front_routes import front_routes
 from linda_bot.web.house_accounts import AccountNames
-from linda_bot.web.pages.quiet_room import quiet_page
+from linda_bot.web.pages.quiet_room import quiet_live, quiet_page
 from linda_bot.web.pages.static_files import static_routes
 from linda_bot.web.rooms import ROOM, Room
 from linda_bot.web.routes import Route
@@ -94,6 +94,9 @@ class Rooms:
             is_link = path == "/link"  # also for somebody with a one-shot link, who has shown nothing yet
             needs = Right.NONE if is_link else Right.READ
             return Route("GET", path, quiet_page(self._house, room, is_link=is_link), needs, is_page=True)
+        if method == "GET" and path in {"/live", "/link-live"}:
+            needs = Right.READ if path == "/live" else Right.LINK
+            return Route("GET", path, quiet_live(self._house, room), needs, is_stream=True)
         if not path.startswith("/api/"):
             return None
         return Route(method, path, self._refusing(room), Right.READ)

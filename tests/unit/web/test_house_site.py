@@ -170,7 +170,7 @@ async def test_each_account_has_all_that_one_alone_has(house: Served) -> None:
         assert house.made.front(SHOP).paused_since is not None
         quiet = await owner.get(f"/accounts/{CLUB}/api/v1/status")
         assert (quiet.status, (await quiet.json())["type"]) == (409, "urn:linda-bot:not-now")
-        for path in ("/accounts/49/", f"/accounts/{SHOP}/nothing", f"/accounts/{CLUB}/live"):
+        for path in ("/accounts/49/", f"/accounts/{SHOP}/nothing", f"/accounts/{CLUB}/nothing"):
             assert (await owner.get(path)).status == 404
 
 
@@ -272,6 +272,17 @@ async def test_what_is_shown_live_ends_with_the_account(house: Served) -> None:
             lines = await owner.get(f"/accounts/{SHOP}/api/v1/events")
             assert await lines.content.readline() == b"\n"
         assert await lines.content.read() == b""
+
+
+async def test_the_page_of_an_account_that_rests_is_loaded_anew_when_it_begins(house: Served) -> None:
+    """The stream ends then, and the next one says that the page is another one."""
+    async with house.owner() as owner, asyncio.timeout(15):
+        stream = await owner.get(f"/accounts/{CLUB}/live")
+        before = await _event(stream, "hello")
+        await house.made.house.link(CLUB)
+        await stream.content.read()
+        async with owner.get(f"/accounts/{CLUB}/live") as again:
+            assert await _event(again, "hello") != before
 
 
 async def test_the_overview_is_live_and_is_loaded_anew_with_other_accounts(house: Served) -> None:

@@ -24,6 +24,7 @@ _WORDS = {
 }
 """What a phase is called, where that is another word."""
 
+_SEVERAL = {"needs a phone": "need a phone"}
 _GRADES = {"healthy": "good", "degraded": "wait", "unhealthy": "bad"}
 
 
@@ -51,12 +52,15 @@ def facts_of(view: AccountView) -> dict[str, object]:
 def summary_of(views: Sequence[AccountView]) -> dict[str, object]:
     """Return how many accounts there are of each kind, and how the worst of them looks."""
     tones = Counter(map(tone_of, views))
-    others = Counter(headline_of(view) for view in views if view.state != LinkState.CONNECTED)
+    others = Counter(_kind_of(view) for view in views if view.state != LinkState.CONNECTED)
     return {
         "tone": next((tone for tone in ("bad", "wait", "pause") if tones[tone]), "good" if views else "off"),
         "count": len(views),
         "connected": sum(view.state == LinkState.CONNECTED for view in views),
-        "others": [(fit(words, SHORT), number) for words, number in others.most_common()],
+        "others": [
+            (fit(_SEVERAL.get(words, words) if number > 1 else words, SHORT), number)
+            for words, number in others.most_common()
+        ],
     }
 
 
@@ -65,6 +69,11 @@ def headline_of(view: AccountView) -> str:
     if view.phase == "running" and view.state:
         return view.state.replace("_", " ")
     return _WORDS.get(view.phase, view.phase)
+
+
+def _kind_of(view: AccountView) -> str:
+    """Return under which word an account is counted."""
+    return "failed" if view.phase == "failed" else headline_of(view)
 
 
 def tone_of(view: AccountView) -> str:

@@ -28,11 +28,13 @@ RENDERED_WITHIN_S = 10.0
 RETRY_MS = 1000
 """How long a browser waits before it comes again."""
 
-_HEAD = MappingProxyType({
+HEAD = MappingProxyType({
     "Content-Type": "text/event-stream",
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",  # nginx would wait for more
 })  # fmt: skip
+"""Of every stream of server-sent events."""
+
 _NO_PARTS, _NO_NEWS = "a page's parts cannot be shown now", "a page has no news"
 _log = logging.getLogger("linda_bot.web")
 
@@ -91,7 +93,7 @@ class LiveParts:
                 first += message("parts", self._parts)
             # The sign is an event and no comment, of which a script learns nothing.
             sign = message("alive", {})
-            return await self._told.stream(request, headers=_HEAD, first=first, sign=sign, lost=_reload)
+            return await self._told.stream(request, headers=HEAD, first=first, sign=sign, lost=_reload)
         finally:
             self._open -= 1
             await self._rest_if_alone()
