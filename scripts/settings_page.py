@@ -46,6 +46,9 @@ _GENERAL = "The bot itself, and its web page"
 _FORMATS = {"path": "a path; `~` is the home directory", "password": "a text; it is shown nowhere"}
 _EXAMPLES = {
     "LINDA_ACCOUNT": "971505760056",
+    "LINDA_ACCOUNTS": "971505760056,971505760057",
+    "LINDA_ACCOUNTS_FILE": "accounts.toml",
+    "LINDA_STORE": "postgresql://linda:secret@db.example.org/bots",
     "LINDA_DATA_DIR": "~/bot",
     "LINDA_HTTP": "127.0.0.1:8080",
     "LINDA_HTTP_TOKEN": "6f1d0c4be2a7f35892d3c1a0b9e8d7f6",
@@ -102,6 +105,12 @@ _EXAMPLES = {
     "LINDA_LOG__MASK": "false",
     "LINDA_LOG__FILE_BYTES": "50000000",
     "LINDA_LOG__FILES": "10",
+    "LINDA_START__AT_ONCE": "4",
+    "LINDA_FLEET__HOST": "bots-1",
+    "LINDA_FLEET__CAPACITY": "20",
+    "LINDA_FLEET__WEIGHT": "2",
+    "LINDA_FLEET__LEASE": "30",
+    "LINDA_FLEET__SETTLED": "300",
 }
 
 
@@ -197,6 +206,8 @@ def _unit(name: str, schema: dict[str, Any]) -> str:
         return "MB"
     if name.endswith("_BYTES"):
         return "bytes"
+    if name.endswith("_WEIGHT"):
+        return ""
     # A number that is no count is a duration, also among other words and in a list.
     kinds = [schema, schema.get("items", {}), *schema.get("anyOf", [])]
     return "seconds" if any(kind.get("type") == "number" for kind in kinds) else ""

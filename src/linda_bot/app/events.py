@@ -24,7 +24,7 @@ class AccountChanged(Event, frozen=True, kw_only=True):
 class AccountCrashed(Event, frozen=True, kw_only=True):
     """A bug of linda-bot has ended an account; the others live on, and it begins again."""
 
-    category: ClassVar[Category] = Category.ERROR
+    category: ClassVar[Category] = Category.SESSION
     severity: ClassVar[Severity] = Severity.ERROR
 
     error: str
