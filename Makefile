@@ -66,7 +66,9 @@ quick: setup ## what to run while working: lint and the tests without child proc
 unit: setup
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" tests/unit
 
-check: lint checker test ## what CI runs
+check: setup ## what CI runs
+	@$(MAKE) --no-print-directory -j2 lint checker
+	@$(MAKE) --no-print-directory test
 
 docs: setup ## write docs/events.md and docs/settings.md from the program
 	$(BIN)/python -m scripts.events_page
@@ -87,6 +89,7 @@ bench: setup ## measure against a bare neonize script and sqlite3, write the tab
 	$(BIN)/python -m benchmarks.backup
 	$(BIN)/python -m benchmarks.log
 	$(BIN)/python -m benchmarks.web
+	$(BIN)/python -m benchmarks.houses
 	$(BIN)/python -m benchmarks.compare
 
 cut: setup ## make what is unreleased a release: VERSION=0.2.0

@@ -18,7 +18,9 @@ _WITHIN_S = 30
 class Server:
     """A running server; everything in it goes with it."""
 
-    def __init__(self, directory: Path, binaries: Path, *, port: int) -> None:
+    def __init__(self, directory: Path, binaries: Path, *, port: int, fsync: bool = False) -> None:
+        """Describe it; without fsync it is as fast as it gets, and a power loss would take it."""
+        self._fsync = "on" if fsync else "off"
         self._directory = directory
         self._binaries = binaries
         self.port = port
@@ -42,7 +44,7 @@ class Server:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        options = f"-c listen_addresses=127.0.0.1 -p {self.port} -k '' -c fsync=off -c max_connections=400"
+        options = f"-c listen_addresses=127.0.0.1 -p {self.port} -k '' -c fsync={self._fsync} -c max_connections=400"
         self._run("pg_ctl", "-D", self._data, "-l", str(self._directory / "log"), "-o", options, "-w", "start")
 
     def stop(self, mode: str = "fast") -> None:
@@ -93,13 +95,13 @@ def find_binaries() -> Path | None:
 
 
 @contextmanager
-def running_server(binaries: Path) -> Iterator[Server]:
+def running_server(binaries: Path, *, fsync: bool = False) -> Iterator[Server]:
     """Run a server until the end of the block."""
     # Not under pytest's directory, which only its owner may enter.
     directory = Path(tempfile.mkdtemp(prefix="linda-postgres-"))
     if os.geteuid() == 0:
         shutil.chown(directory, _SERVER_ACCOUNT, _SERVER_ACCOUNT)
-    server = Server(directory, binaries, port=_free_port())
+    server = Server(directory, binaries, port=_free_port(), fsync=fsync)
     try:
         server.create()
         server.start()

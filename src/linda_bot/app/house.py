@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-import msgspec
-
 from linda_bot.app.events import AccountChanged
+from linda_bot.app.fleet_view import FleetView
 from linda_bot.app.front import Front, NotNowError
 from linda_bot.app.resident import MakeAccount, Phase, Resident, ResidentView
+from linda_bot.health.fleet_figures import FleetFigures
 from linda_bot.kernel.bus import EventBus
 from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.masking import mask_account
@@ -34,8 +34,14 @@ class House:
         self._residents: dict[str, Resident] = {}
         self._writing = asyncio.Lock()
         self._is_closing = False
-        self.fleet: Callable[[], msgspec.Struct | None] | None = None
+        self.fleet: Callable[[], FleetView] | None = None
         """Tells how accounts are shared among hosts, where they are."""
+        self.fleet_figures: Callable[[], FleetFigures] | None = None
+        """The same in figures."""
+
+    def readiness(self) -> str:
+        """Return why nobody should rely on this process yet; empty where it does what it can."""
+        return ""
 
     @property
     def residents(self) -> Mapping[str, Resident]:

@@ -1,7 +1,7 @@
 """One of several accounts of a process: what is done with it, whether it runs or not."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ import msgspec
 
 from linda_bot.app.account import Account
 from linda_bot.app.status import time_of
-from linda_bot.kernel.errors import ExitCode, LindaError, SessionHeldError
+from linda_bot.kernel.errors import ExitCode, LindaError, SessionHeldError, TransientError
 from linda_bot.kernel.events import utc_now
 from linda_bot.kernel.tasks import spawn_task
 
@@ -18,6 +18,9 @@ _TURN_WITHIN_S = 5.0
 _HELD_AGAIN_S = 10.0
 _FAILED_AGAIN_S = (5.0, 30.0, 120.0, 600.0)
 _STOP_WITHIN_S = 8.0
+"""After that a life that is to end in good order is evicted."""
+_ENDED_WITHIN_S = 10.0
+"""How long an end is waited for; what still runs then goes on ending, and nothing of it begins before."""
 _STEADY_AFTER_S = 600.0
 """After so long a life a failure is the first one again."""
 
@@ -82,6 +85,8 @@ class Resident:
         self._again_at: float | None = None
         self._begin_now = asyncio.Event()
         self._living: asyncio.Task[None] | None = None
+        self._lives: set[asyncio.Task[None]] = set()
+        """That one, and those before it that have not quite ended."""
 
     @property
     def is_running(self) -> bool:
@@ -93,9 +98,12 @@ class Resident:
         self._linking = self._linking or linking
         self._begin_now.set()
         self._is_wanted = True
-        if self._living is None or self._living.done():
+        if self._living is None or self._living.done() or self.is_told_to_end:
+            self._failures = 0
             self._move(Phase.WAITING)
-            self._living = spawn_task(self._live(), name=f"account {self.name}")
+            self._living = spawn_task(self._live(after=set(self._lives)), name=f"account {self.name}")
+            self._lives.add(self._living)
+            self._living.add_done_callback(self._lives.discard)
 
     async def link(self) -> None:
         """Show codes where it needs a phone, from now on; an account that is up goes on undisturbed.
@@ -109,23 +117,33 @@ class Resident:
             self.begin(linking=True)
 
     async def end(self, phase: Phase, why: str = "") -> None:
-        """Have it end in good order, and be in another phase from then on."""
-        living, account = self._living, self.account
+        """Have it end in good order, and be in another phase from then on; whoever asks meanwhile waits for the same.
+
+        What has not ended after some seconds is evicted; `is_ending` says whether even that took too long.
+        """
+        living = self._living
         self._linking = self._is_wanted = False
-        if living is not None and not living.done():
-            if account is not None and account.link is not None:
-                account.ask_to_stop()
-                await asyncio.wait({living}, timeout=_STOP_WITHIN_S)
-            if not living.done():
-                living.cancel()
-                await asyncio.wait({living}, timeout=_STOP_WITHIN_S)
-        self._living = self._again_at = None
-        self._move(phase, why)
+        if living is not None and not living.cancelling():  # a second time would break off the end itself
+            living.cancel()
+        await self.gone(within_s=_ENDED_WITHIN_S)
+        if self._living is living:  # else somebody has had it begin anew
+            self._again_at = None
+            self._move(phase, why)
 
     @property
     def is_ending(self) -> bool:
         """Whether something of it still runs."""
-        return self._living is not None and not self._living.done()
+        return any(not life.done() for life in self._lives)
+
+    @property
+    def is_told_to_end(self) -> bool:
+        """Whether nothing of it is to run, though something may."""
+        return self._living is None or self._living.cancelling() > 0
+
+    async def gone(self, *, within_s: float) -> None:
+        """Wait until nothing of it runs any more, or for some seconds: see `is_ending`."""
+        if self._lives:
+            await asyncio.wait(set(self._lives), timeout=within_s)
 
     def rest(self, phase: Phase, why: str) -> None:
         """Be in a phase in which nothing of it runs, if nothing does."""
@@ -154,8 +172,10 @@ class Resident:
             next_try_s=None if left_s is None else max(round(left_s, 1), 0.0),
         )
 
-    async def _live(self) -> None:
-        """Live until there is nothing more to try; cancelled, it ends at once."""
+    async def _live(self, *, after: set[asyncio.Task[None]]) -> None:
+        """Live until there is nothing more to try, when what was before has ended; cancelled, have its life end."""
+        if after:
+            await asyncio.wait(after)
         while True:
             began_at = asyncio.get_running_loop().time()
             could_link = self._linking
@@ -182,15 +202,23 @@ class Resident:
     async def _one_life(self, *, linking: bool) -> tuple[Phase, str, float | None]:
         """Live once; return what follows, why, and after how many seconds it begins again, if it does."""
         account: Account | None = None
+        living: asyncio.Task[ExitCode] | None = None
         try:
             async with self._turns:
                 account = self.account = self._make(self.name, linking)
                 living = spawn_task(account.run(), name=f"bot {self.name}")
-                await self._lives(account, living, _until_begun(account, living))
-            await self._lives(account, living, asyncio.wait({living}))
+                self._move(Phase.RUNNING)
+                await _until_begun(account, living)
+            await asyncio.wait({living})
             code = living.result()
+        except asyncio.CancelledError:
+            if account is not None and living is not None:
+                await _end(account, living)
+            raise
         except SessionHeldError as error:
             return Phase.FAILED, str(error), _HELD_AGAIN_S
+        except TransientError as error:
+            return Phase.FAILED, str(error), _FAILED_AGAIN_S[0]
         except LindaError as error:
             return Phase.FAILED, str(error), self._next_delay()
         except Exception as error:  # noqa: BLE001 (a bug in one account's life must not end the others')
@@ -201,18 +229,7 @@ class Resident:
             self.account = None
         if code in _NEEDS_PHONE:
             return Phase.UNLINKED, _NEEDED[code], None
-        if code is ExitCode.OK:
-            return Phase.ENDED, "it was asked to stop", None
         return Phase.ENDED, _ENDED.get(code, f"it ended with exit code {int(code)}"), None
-
-    async def _lives(self, account: Account, living: asyncio.Task[ExitCode], until: Awaitable[object]) -> None:
-        """Wait for something while it lives; cancelled, have its life end first."""
-        self._move(Phase.RUNNING)
-        try:
-            await until
-        except asyncio.CancelledError:
-            await _end(account, living)
-            raise
 
     def _next_delay(self) -> float:
         delay = _FAILED_AGAIN_S[min(self._failures, len(_FAILED_AGAIN_S) - 1)]
@@ -230,6 +247,7 @@ _NEEDED = {
     ExitCode.LOGGED_OUT: "WhatsApp has logged it out, it must be linked anew",
 }
 _ENDED = {
+    ExitCode.OK: "it was asked to stop",
     ExitCode.REPLACED: "another client uses its device",
     ExitCode.CLIENT_OUTDATED: "WhatsApp does not accept this version of the client library: upgrade neonize",
 }
@@ -261,6 +279,6 @@ async def _end(account: Account, living: asyncio.Task[ExitCode]) -> None:
     if not living.done():
         account.evict()
         living.cancel()
-        await asyncio.wait({living}, timeout=1.0)
-    if living.done() and not living.cancelled():
+        await asyncio.wait({living})
+    if not living.cancelled():
         living.exception()  # it is of no interest any more

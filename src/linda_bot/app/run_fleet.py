@@ -8,19 +8,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from linda_bot import __version__
-from linda_bot.app.companions import beside
+from linda_bot.app.companions import heard
 from linda_bot.app.fleet_house import FleetHouse, Tenants
 from linda_bot.app.job import Job
 from linda_bot.app.resident import MakeAccount
 from linda_bot.app.shared_storage import SharedStorage
 from linda_bot.database.connecting import Database, DatabaseTroubleError
 from linda_bot.database.migrating import bring_up_to_date
-from linda_bot.fleet.events import FleetTrouble
+from linda_bot.fleet.events import AccountMoved, FleetRecovered, FleetTrouble
 from linda_bot.fleet.keeper import FleetKeeper
 from linda_bot.fleet.ledger import Host
 from linda_bot.fleet.postgres_ledger import PostgresLedger
 from linda_bot.fleet.sharing import Rules
 from linda_bot.fleet.validity import answer_within_s
+from linda_bot.health.fleet_figures import FleetFigures
 from linda_bot.kernel.bus import EventBus
 from linda_bot.kernel.errors import unwritable
 from linda_bot.kernel.files import write_atomic
@@ -81,8 +82,9 @@ class Fleet:
             make,
             self._bus,
             at_once=settings.shared.start.at_once,
-            host=self.host.name,
+            host=self.host,
         )
+        house.fleet_figures = self.figures
         self._house = house
         self._keeper = FleetKeeper(
             self._ledger,
@@ -110,33 +112,62 @@ class Fleet:
         if self._keeper:
             self._keeper.lost(account, because)
 
+    def figures(self) -> FleetFigures:
+        """Return what is counted of the fleet."""
+        assert self._house is not None
+        assert self._keeper is not None
+        left = [self._keeper.right_s(account) for account in self._keeper.held]
+        return self._house.figures()._replace(held=len(left), lease_left_s=min(left, default=None))
+
     @asynccontextmanager
     async def taking_part(self) -> AsyncIterator[asyncio.Task[None]]:
         """Take part until the end of the block, and hand everything over then.
 
-        Yields a task that does not end before that unless the host cannot take part any more; raises UsageError when
-        the database is a newer version's.
+        Yields a task that does not end before that unless the host cannot take part any more, which it tells: with
+        UsageError when the database is a newer version's, or another host has this one's name.
         """
         assert self._keeper is not None
-        taking_part = spawn_task(self._take_part(), name="fleet")
-        try:
-            yield taking_part
-        finally:
-            if not taking_part.done():
-                await self._keeper.leave(within_s=LEAVE_WITHIN_S)
-            taking_part.cancel()
-            await asyncio.wait({taking_part})
-            await self._ledger.close()
-
-    async def _take_part(self) -> None:
-        assert self._keeper is not None
         assert self._house is not None
+        taking_part = spawn_task(self._take_part(self._house, self._keeper), name="fleet")
+        async with heard(self._bus, "fleet figures", self._house.take, AccountMoved):
+            try:
+                yield taking_part
+            finally:
+                if not taking_part.done():
+                    await self._keeper.leave(within_s=LEAVE_WITHIN_S)
+                taking_part.cancel()
+                await asyncio.wait({taking_part})
+                await self._ledger.close()
+
+    async def _take_part(self, house: FleetHouse, keeper: FleetKeeper) -> None:
+        await self._see_to_tables(house)
+        parts = {
+            spawn_task(house.live(self._ledger), name="fleet's accounts"),
+            spawn_task(keeper.run(), name="fleet's leases"),
+        }
+        try:
+            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            for part in done:
+                part.result()  # neither ends but by an error
+        finally:
+            for part in parts:
+                part.cancel()
+            await asyncio.wait(parts)
+
+    async def _see_to_tables(self, house: FleetHouse) -> None:
+        loop = asyncio.get_running_loop()
+        began_at, told = loop.time(), ""
         while True:
             try:
                 await asyncio.to_thread(bring_up_to_date, self.database)
-                break
             except DatabaseTroubleError as error:
-                self._bus.publish(FleetTrouble(because=str(error)))
+                house.in_trouble(str(error))
+                if not told:
+                    told = str(error)
+                    self._bus.publish(FleetTrouble(because=told))
                 await asyncio.sleep(_AGAIN_S)
-        async with beside("fleet's accounts", self._house.live(self._ledger)):
-            await self._keeper.run()
+            else:
+                house.in_trouble("")
+                if told:
+                    self._bus.publish(FleetRecovered(because=told, after_s=round(loop.time() - began_at, 3)))
+                return

@@ -11,11 +11,13 @@ from linda_bot.app.account import Account
 from linda_bot.app.bot import surroundings
 from linda_bot.app.companions import heard
 from linda_bot.app.house import House
+from linda_bot.app.house_alarm import HouseAlerts
 from linda_bot.app.household import Doors, Household
 from linda_bot.app.job import Job
 from linda_bot.app.resident import MakeAccount
 from linda_bot.app.storage import FileStorage
 from linda_bot.app.supervision import Supervision
+from linda_bot.fleet.events import FleetRecovered
 from linda_bot.kernel.bus import EventBus
 from linda_bot.kernel.errors import ExitCode
 from linda_bot.kernel.events import Event
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 _THREADS = 64
 """At most, for what works on files: enough that a disk which hangs under one account leaves some for the others."""
 _LOG_DEPTH = 2000
+_BACK = "the database can be used again"
 
 Show = Callable[[str, Event], None]
 """Is told every event of an account; the account is empty for what is the process's own."""
@@ -86,6 +89,8 @@ async def run_house(
         stop = await closing.enter_async_context(surroundings(supervisor, household, force))
         await closing.enter_async_context(heard(bus, "console", lambda event: show("", event)))
         log_lines = closing.enter_context(bus.subscribe(Event, name="event log", depth=_LOG_DEPTH))
+        alerts = HouseAlerts(job, bus, stop)
+        waiting = await closing.enter_async_context(alerts.watching())
         closing.push_async_callback(house.close)
         lock.mark_listening()
         taking_part: asyncio.Task[None] | None = None
@@ -94,10 +99,14 @@ async def run_house(
         log = await household.log()
         await closing.enter_async_context(log.following(log_lines))
         if fleet is not None:
+            # A link that waits for the database waits for longer each time, as it does for WhatsApp.
+            back = heard(bus, "fleet hints", lambda _: supervision.look_around(_BACK), FleetRecovered)
+            await closing.enter_async_context(back)
             taking_part = await closing.enter_async_context(fleet.taking_part())
         await closing.enter_async_context(doors.open_house(house))
+        desk = await closing.enter_async_context(alerts.telling(waiting))
         supervision.begun()
-        await _until_stopped(stop, taking_part)
+        await _until_stopped(stop, desk, taking_part)
         lock.mark_stopping()
         supervisor.stopping("stopping")
         if taking_part is None:
@@ -117,10 +126,10 @@ def _fleet(settings: Settings, paths: HousePaths, bus: EventBus) -> "Fleet":
     return Fleet(settings, paths, bus)
 
 
-async def _until_stopped(stop: asyncio.Event, taking_part: asyncio.Task[None] | None) -> None:
-    """Wait for a signal, or until this host cannot take part any more."""
+async def _until_stopped(stop: asyncio.Event, *others: asyncio.Task[None] | None) -> None:
+    """Wait for a signal, or until something ends that does not end by itself."""
     asked = spawn_task(stop.wait(), name="stop signal")
-    waited: set[asyncio.Task[Any]] = {asked} if taking_part is None else {asked, taking_part}
+    waited: set[asyncio.Task[Any]] = {asked, *(each for each in others if each is not None)}
     try:
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     finally:

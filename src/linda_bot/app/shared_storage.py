@@ -1,9 +1,9 @@
 """An account's session and messages in a database that several hosts share."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -12,6 +12,7 @@ from linda_bot.app.companions import beside
 from linda_bot.app.job import Job
 from linda_bot.app.migrating.records import refuse_if_elsewhere
 from linda_bot.app.storage import KeptSession
+from linda_bot.connection.session_files import to_the_end
 from linda_bot.connection.shared_session import SharedSession
 from linda_bot.database.connecting import Database
 from linda_bot.database.migrating import bring_account_up_to_date
@@ -80,9 +81,10 @@ class SharedStorage:
         Raises DatabaseTroubleError, FencedOffError, UsageError.
         """
         job = self._job
-        await asyncio.to_thread(refuse_if_elsewhere, job.paths, self._database)
-        await asyncio.to_thread(bring_account_up_to_date, self._database, job.paths.account)
-        await asyncio.to_thread(pull, self._database, job.paths, self._fence)
+        # To the end: a file that was laid down after the lock is given up would be in another life's place.
+        await to_the_end(partial(refuse_if_elsewhere, job.paths, self._database))
+        await to_the_end(partial(bring_account_up_to_date, self._database, job.paths.account))
+        await to_the_end(partial(pull, self._database, job.paths, self._fence))
         mirror = Mirror(
             self._database,
             job.paths,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from linda_bot.cli.output import print_json, print_table, say
+from linda_bot.cli.places import place_for
 from linda_bot.health.alerting.incident import Incident, Now
 from linda_bot.health.alerting.memory import Delivery, Memory, Record, load_memory
 from linda_bot.health.alerting.notice import Notice, Sender, trial_notice
@@ -20,7 +21,7 @@ from linda_bot.kernel.files import UnreadableFileError
 from linda_bot.kernel.masking import mask_line
 from linda_bot.kernel.spans import span
 from linda_bot.sessions.paths import SessionPaths
-from linda_bot.settings import AlertSettings, load_settings
+from linda_bot.settings import AlertSettings
 
 
 class Tried(NamedTuple):
@@ -35,8 +36,8 @@ def alerts(options: argparse.Namespace) -> int:
     """List what is open and what was told, or send a test; exit code 0 unless a test fails."""
     if options.last < 1:
         raise UsageError(f"--last {options.last} is wrong: it must be at least 1")
-    settings = load_settings({"data_dir": options.data_dir, "account": options.account})
-    paths = SessionPaths(settings.data_dir.absolute(), settings.account)
+    place = place_for(options)
+    settings, paths = place.settings, place.paths
     if options.test:
         sender = sender_of(settings.account, mask=settings.log.mask)
         return _test(settings.alert, paths, sender, options)

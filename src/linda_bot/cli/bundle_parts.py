@@ -18,6 +18,7 @@ from pydantic import BaseModel, SecretStr
 from linda_bot import __version__
 from linda_bot.cli.bundle_redaction import BundleRedactor, fit_name
 from linda_bot.cli.lookback import Page
+from linda_bot.cli.places import Place, known
 from linda_bot.cli.why import write_story
 from linda_bot.connection.ledger.account import give_account
 from linda_bot.connection.ledger.answer import answer
@@ -145,9 +146,17 @@ def _setting(name: str, value: Any, redactor: BundleRedactor) -> object:
 
 
 def _doctor(material: Material) -> str:
-    checks = examine(SessionManager(material.paths.data_dir, material.paths.account))
+    checks = examine(_manager(known(Place(material.settings, material.paths))))
     found = [{"name": each.name, "ok": each.ok, "found": each.found, "advice": each.advice} for each in checks]
     return _json([{name: material.redactor.plain(each) for name, each in check.items()} for check in found])
+
+
+def _manager(place: Place) -> SessionManager:
+    if place.shared is None:
+        return SessionManager(place.paths.data_dir, place.paths.account)
+    from linda_bot.cli.shared_manager import SharedManager
+
+    return SharedManager(place.shared, place.paths)
 
 
 def _state_file(path: Callable[[SessionPaths], Path]) -> Callable[[Material], str]:

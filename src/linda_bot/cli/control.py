@@ -10,7 +10,7 @@ import msgspec
 from linda_bot.app.answers import Lasting, LoggedOut, Sent
 from linda_bot.cli.control_client import SLACK_S, BotRefusedError, NoBotError, bot_of
 from linda_bot.cli.output import asked, print_json, say
-from linda_bot.cli.places import paths_for, wait_of
+from linda_bot.cli.places import place_for, wait_of
 from linda_bot.kernel.errors import ExitCode, LindaError, UsageError
 from linda_bot.kernel.masking import mask_line
 from linda_bot.kernel.spans import span
@@ -40,7 +40,7 @@ def send(options: argparse.Namespace) -> int:
     wait_s = wait_of(options, may_be_zero=True)
     jid = jid_of(options.to)
     content = contents.text(_read_input() if options.text == "-" else options.text)
-    bot = bot_of(paths_for(options))
+    bot = bot_of(place_for(options, here=True).paths)
     body = {"to": jid, "text": content.text, "within_s": wait_s}
     done = bot.ask("POST", "/api/v1/send", Sent, body, within_s=wait_s + SLACK_S)
     to = jid if options.show_numbers else mask_line(jid)
@@ -85,9 +85,10 @@ def resume(options: argparse.Namespace) -> int:
 
 def logout(options: argparse.Namespace) -> int:
     """Unlink the bot from its phone, and set the session aside."""
-    paths = paths_for(options)
-    if not paths.store.exists():
-        say(f"There is no session {paths.account} in {paths.data_dir}: nothing is linked.")
+    place = place_for(options, here=True)
+    paths = place.paths
+    if not place.has_session():
+        say(f"There is no session {paths.account} in {place.shown}: nothing is linked.")
         return ExitCode.OK
     running = bot_of(paths) if holder_of(paths) is not None else None
     question = "The phone forgets this bot, its backups become worthless, and it must be linked anew. Log out?"
@@ -96,16 +97,16 @@ def logout(options: argparse.Namespace) -> int:
         return ExitCode.OK
     try:
         if running is None:
-            place = _log_out_without_bot(options)
+            aside = _log_out_without_bot(options)
         else:
-            place = running.ask("POST", "/api/v1/logout", LoggedOut, {}, within_s=_LOGOUT_WITHIN_S).set_aside
+            aside = running.ask("POST", "/api/v1/logout", LoggedOut, {}, within_s=_LOGOUT_WITHIN_S).set_aside
     except BotRefusedError as error:
         raise BotRefusedError(f"{error}; {_BY_HAND}") from None
     if options.json:
-        print_json({"set_aside": place, "pid": running and running.pid}, show_numbers=options.show_numbers)
+        print_json({"set_aside": aside, "pid": running and running.pid}, show_numbers=options.show_numbers)
     say("Logged out: the phone does not know this bot any more.")
-    if place:
-        say(f"The session is set aside, of no more use: {place}")
+    if aside:
+        say(f"The session is set aside, of no more use: {aside}")
     if running is not None:
         say("The bot has ended, with exit code 0.")
     say("To link it anew: linda-bot run")
@@ -114,7 +115,7 @@ def logout(options: argparse.Namespace) -> int:
 
 def _pausing(options: argparse.Namespace, verb: str) -> Lasting:
     """Ask the bot; where none runs, leave word for its next start."""
-    paths = paths_for(options)
+    paths = place_for(options, here=True).paths
     if holder_of(paths) is not None:
         done = bot_of(paths).ask("POST", f"/api/v1/{verb}", Lasting, {}, within_s=_PAUSE_WITHIN_S)
     else:

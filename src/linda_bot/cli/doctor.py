@@ -13,7 +13,8 @@ from importlib import metadata
 from importlib.util import find_spec
 
 from linda_bot.cli.output import print_json, print_table, say
-from linda_bot.cli.session import manager_for
+from linda_bot.cli.places import place_for
+from linda_bot.cli.session import manager_of
 from linda_bot.kernel.errors import ExitCode
 from linda_bot.sessions.doctor import Check, examine, mend
 
@@ -25,12 +26,17 @@ _WORDS = {True: "ok", False: "NOT WELL", None: "note"}
 
 def doctor(options: argparse.Namespace) -> int:
     """Look at everything; exit code 0 only if all is well."""
-    manager = manager_for(options)
+    place = place_for(options, with_copies=True)
+    manager = manager_of(place)
     checks = examine(manager)
     if options.fix:
         for line in mend(checks):
             say(line)
         checks = examine(manager)
+    if place.shared is not None:
+        from linda_bot.cli.shared_doctor import examine_database
+
+        checks = examine_database(place.shared, checks)
     checks += _environment()
     checks += [Check("network", None, "not looked at (--offline)")] if options.offline else _network()
     well = all(check.ok is not False for check in checks)

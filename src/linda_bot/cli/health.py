@@ -11,6 +11,7 @@ import msgspec
 from linda_bot.cli.health_record import load_record
 from linda_bot.cli.output import print_json, print_table, say
 from linda_bot.cli.paper import make_console
+from linda_bot.cli.places import place_for
 from linda_bot.health.grades import Grade
 from linda_bot.health.rules import advice_for
 from linda_bot.health.samples import Sample, Why
@@ -19,8 +20,6 @@ from linda_bot.kernel.errors import ExitCode, UsageError
 from linda_bot.kernel.masking import printable
 from linda_bot.kernel.spans import span
 from linda_bot.sessions.lock import Holder, holder_of
-from linda_bot.sessions.paths import SessionPaths
-from linda_bot.settings import load_settings
 
 _STALE_AFTER = 2.5
 _STALE_AFTER_S = 60.0
@@ -33,8 +32,8 @@ def health(options: argparse.Namespace) -> int:
     """Tell how the bot is and was; exit code 0 only if it runs and is healthy."""
     if not 0 <= options.last <= _MOST:
         raise UsageError(f"-n {options.last} is wrong: it must be how many samples to show, from 0 to {_MOST}")
-    settings = load_settings({"data_dir": options.data_dir, "account": options.account})
-    paths = SessionPaths(settings.data_dir.absolute(), settings.account)
+    place = place_for(options)
+    settings, paths = place.settings, place.paths
     record, holder = load_record(paths), holder_of(paths)
     samples = record.samples if holder else record.everything
     last = samples[-1] if samples else None

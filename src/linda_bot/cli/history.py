@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from linda_bot.cli.lookback import load_reading
 from linda_bot.cli.moments import moment_of
 from linda_bot.cli.output import print_json, print_table, say
-from linda_bot.cli.places import paths_for
+from linda_bot.cli.places import place_for
 from linda_bot.connection.ledger.chapters import local
 from linda_bot.connection.ledger.entries import Entry
 from linda_bot.kernel.errors import ExitCode, UsageError
@@ -18,7 +18,7 @@ def history(options: argparse.Namespace) -> int:
     if options.last < 0:
         raise UsageError(f"-n {options.last} is wrong: it must be how many of the newest entries, 1 or more")
     since = moment_of("--since", options.since, datetime.now(UTC)) if options.since else None
-    reading = load_reading(paths_for(options))
+    reading = load_reading(place_for(options).paths)
     entries = [entry for entry in reading.entries if since is None or entry.until >= since]
     entries = entries[-options.last :] if options.last else entries
     if options.json:

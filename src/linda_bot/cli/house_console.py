@@ -5,6 +5,7 @@ from typing import TextIO
 
 from linda_bot import __version__
 from linda_bot.app.events import AccountChanged, AccountCrashed
+from linda_bot.cli.fleet_story import fleet_line
 from linda_bot.cli.screen import Screen
 from linda_bot.cli.story import line_of
 from linda_bot.cli.story_line import DIM, GREEN, RED, YELLOW
@@ -33,10 +34,9 @@ class HouseConsole:
         self._screen = Screen(stream)
         self._show_numbers = show_numbers
 
-    def greet(self, count: int, place: str | Path, *, in_sandbox: bool) -> None:
-        """Say what is about to run."""
-        accounts = f"{count} account{'' if count == 1 else 's'}"
-        self._screen.say(f"linda-bot {__version__}, {accounts} in {place}", DIM)
+    def greet(self, what: str, place: str | Path, *, in_sandbox: bool) -> None:
+        """Say what is about to run, and where it is kept."""
+        self._screen.say(f"linda-bot {__version__}, {what} in {place}", DIM)
         if in_sandbox:
             self._screen.say("This talks to a sandbox on this machine, not to WhatsApp.", YELLOW)
 
@@ -69,6 +69,9 @@ class HouseConsole:
             self._say(event.account, f"{event.phase}{because}", _PHASES[event.phase])
 
     def _rest(self, account: str, event: Event) -> None:
+        if of_the_fleet := fleet_line(event):
+            self._say(getattr(event, "account", ""), *of_the_fleet)
+            return
         line = line_of(event)
         if line is not None and (
             event.weight >= Severity.WARNING or line.style == GREEN or isinstance(event, PageOpened)

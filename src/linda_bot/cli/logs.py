@@ -11,7 +11,7 @@ from itertools import chain
 from linda_bot.cli.log_lines import LinePrinter
 from linda_bot.cli.moments import moment_of
 from linda_bot.cli.output import say
-from linda_bot.cli.places import paths_for
+from linda_bot.cli.places import files_for
 from linda_bot.eventlog.following import follow
 from linda_bot.eventlog.pseudonyms import key_of
 from linda_bot.eventlog.reading import CATEGORIES, LEVELS, Record, Wanted, parts_of, read_log, whole_lines
@@ -38,7 +38,7 @@ def logs(options: argparse.Namespace) -> int:
         raise UsageError(f"-n {options.last} is wrong: it must be how many of the newest lines, 1 or more")
     if options.follow and options.until:
         raise UsageError("--follow and --until exclude each other: choose one")
-    paths = paths_for(options)
+    paths = files_for(options).paths
     wanted = _wanted(options, paths)
     if options.follow:
         return _follow(options, wanted, paths)

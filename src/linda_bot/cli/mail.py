@@ -3,15 +3,13 @@
 import argparse
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from linda_bot.cli.output import asked, print_json, print_table, say
+from linda_bot.cli.places import mailbox_for
 from linda_bot.cli.story_line import span
 from linda_bot.kernel.errors import ExitCode, UsageError
 from linda_bot.kernel.masking import mask_text
 from linda_bot.messaging.review import Received, Review, ToSend, reviewing
-from linda_bot.sessions.paths import SessionPaths
-from linda_bot.settings import load_settings
 from linda_bot.whatsapp.mailbox import Inbound, Outbound
 
 _LONGEST_TEXT = 60
@@ -23,7 +21,7 @@ _Row = tuple[int, Inbound | Outbound, str, float, str, str, str]
 
 def inbox(options: argparse.Namespace) -> int:
     """List the messages that were set aside, or decide on them."""
-    with reviewing(_mailbox(options)) as review:
+    with reviewing(mailbox_for(options)) as review:
         found = review.received(waiting=options.waiting) if review else []
         aside = [each.key for each in found if each.state is Inbound.SET_ASIDE]
         if options.retry:
@@ -48,7 +46,7 @@ def inbox(options: argparse.Namespace) -> int:
 
 def outbox(options: argparse.Namespace) -> int:
     """List the messages that are not sent, or not for sure, or decide on them."""
-    with reviewing(_mailbox(options)) as review:
+    with reviewing(mailbox_for(options)) as review:
         found = review.to_send() if review else []
         if options.retry:
             again = [each.key for each in found if each.state in (Outbound.UNKNOWN, Outbound.FAILED)]
@@ -94,11 +92,6 @@ def _chosen(choice: str, possible: Sequence[int]) -> Sequence[int]:
         there_is = f"there are: {listed}" if listed else "there is none at all"
         raise UsageError(f"there is no message {choice[:20]!r} to decide on; {there_is}")
     return [int(choice)]
-
-
-def _mailbox(options: argparse.Namespace) -> Path:
-    settings = load_settings({"data_dir": options.data_dir, "account": options.account})
-    return SessionPaths(settings.data_dir.absolute(), settings.account).mailbox
 
 
 def _messages(count: int) -> str:

@@ -6,7 +6,7 @@ import time
 from linda_bot.app.answers import Reconnected
 from linda_bot.cli.control_client import SLACK_S, bot_of
 from linda_bot.cli.output import print_json, say
-from linda_bot.cli.places import paths_for, wait_of
+from linda_bot.cli.places import place_for, wait_of
 from linda_bot.kernel.errors import ExitCode, LindaError
 
 
@@ -19,7 +19,7 @@ class CannotReconnectError(LindaError):
 def reconnect(options: argparse.Namespace) -> int:
     """Ask the running bot for a new connection, and wait until it has one; exit code 0 only then."""
     wait_s = wait_of(options)
-    bot = bot_of(paths_for(options))
+    bot = bot_of(place_for(options, here=True).paths)
     asked_at = time.monotonic()
     say(f"Asked the bot (pid {bot.pid}) to reconnect ...")
     answer = bot.ask("POST", "/api/v1/reconnect", Reconnected, {"within_s": wait_s}, within_s=wait_s + SLACK_S)

@@ -47,7 +47,9 @@ async def run_several(
     if shared.log.format == "json":
         return await run_house(accounts, job, _nothing, stream, doors)
     place = Database(shared.store.get_secret_value()).shown if shared.store else shared.data_dir.absolute()
-    console.greet(len(accounts.named), place, in_sandbox=job.in_sandbox)
+    count = len(accounts.named)
+    what = "a host for the accounts" if shared.store else f"{count} account{'' if count == 1 else 's'}"
+    console.greet(what, place, in_sandbox=job.in_sandbox)
     return await run_house(accounts, job, console.show, stream, doors)
 
 

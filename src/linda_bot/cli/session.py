@@ -1,67 +1,87 @@
 """`linda-bot info`, `backups`, `backup`, `restore`, `clear`, `export` and `import`."""
 
 import argparse
+import socket
 import sqlite3
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 
 from linda_bot.app.answers import BackupMade
 from linda_bot.cli.control_client import BotHangsError, BotRefusedError, NoBotError, bot_of
 from linda_bot.cli.output import asked, print_facts, print_json, print_table, say
+from linda_bot.cli.places import Place, place_for
 from linda_bot.cli.story_line import span
 from linda_bot.kernel.amounts import size_text
-from linda_bot.kernel.errors import ExitCode
+from linda_bot.kernel.errors import ExitCode, UsageError
 from linda_bot.messaging.review import NO_MAIL, reviewing
 from linda_bot.messaging.store import Counts
 from linda_bot.sessions.catalogue import fault_of
 from linda_bot.sessions.device_status import moment
 from linda_bot.sessions.guard import look_at_guard
 from linda_bot.sessions.information import SessionInfo
+from linda_bot.sessions.lock import Holder
 from linda_bot.sessions.manager import NoBackupError, Restored, SessionManager
 from linda_bot.sessions.manifest import Backup
 from linda_bot.sessions.moving import export_session, import_session
 from linda_bot.sessions.validation import Verdict
 from linda_bot.sessions.vault import make_key_file, open_vault
-from linda_bot.settings import load_settings
 
 _SHOWN_QUARANTINES = 3
 _BACKUP_WITHIN_S = 330.0
 
 
 def manager_for(options: argparse.Namespace) -> SessionManager:
-    """Return the session manager that the settings and options describe; raises UsageError."""
-    settings = load_settings({"data_dir": options.data_dir, "account": options.account})
-    backup = settings.backup
+    """Return the session manager that the settings and options describe; raises what `place_for` raises."""
+    return manager_of(place_for(options, with_copies=True))
+
+
+def manager_of(place: Place) -> SessionManager:
+    """Return the manager of the session that is there; raises UsageError."""
+    backup = place.settings.backup
     vault = open_vault(backup.key_file, backup.key.get_secret_value() if backup.key else None)
-    return SessionManager(settings.data_dir, settings.account, vault=vault, keep=backup.keep)
+    if place.shared is None:
+        return SessionManager(place.paths.data_dir, place.paths.account, vault=vault, keep=backup.keep)
+    from linda_bot.cli.shared_manager import SharedManager
+
+    return SharedManager(place.shared, place.paths, vault=vault, keep=backup.keep)
 
 
 def info(options: argparse.Namespace) -> int:
     """Tell what is known of the session; exit code 0 whatever its state is."""
-    manager = manager_for(options)
-    found = manager.get_session_info()
-    with reviewing(manager.paths.mailbox) as review:
+    place = place_for(options, with_copies=True)
+    found = manager_of(place).get_session_info()
+    with reviewing(place.mailbox) as review:
         mail = review.counts() if review else NO_MAIL
-    caught = _caught(manager.paths.store)
+    caught = _caught(place)
+    directory = place.shown if place.is_elsewhere else str(found.directory)
     if options.json:
-        said = {**_info_json(found), "messages": mail._asdict(), "lost_answers_prevented": caught}
+        said = {
+            **_info_json(found),
+            "directory": directory,
+            "messages": mail._asdict(),
+            "lost_answers_prevented": caught,
+        }
         print_json(said, show_numbers=options.show_numbers)
     else:
-        lines = [*_info_lines(found), ("messages", _mail_line(mail)), ("answers", f"{caught} saved by the guard")]
+        lines = [
+            *_info_lines(found, directory),
+            ("messages", _mail_line(mail)),
+            ("answers", f"{caught} saved by the guard"),
+        ]
         print_facts(lines, show_numbers=options.show_numbers)
     return ExitCode.OK
 
 
 def backups(options: argparse.Namespace) -> int:
     """List the backups, each compared with its checksum."""
-    manager = manager_for(options)
+    place = place_for(options, with_copies=True)
+    manager = manager_of(place)
     found = manager.backups()
     if options.json:
         print_json([_backup_json(backup) for backup in found], show_numbers=options.show_numbers)
     elif not found:
-        say(f"There is no backup of the session {manager.paths.account} in {manager.paths.cache} yet.")
+        say(f"There is no backup of the session {manager.paths.account} in {place.shown_cache} yet.")
     else:
         rows = [
             (
@@ -125,21 +145,22 @@ def restore(options: argparse.Namespace) -> int:
 
 def clear(options: argparse.Namespace) -> int:
     """Set the session aside, so that the next start shows a QR code."""
-    manager = manager_for(options)
-    if not manager.paths.store.exists():
-        say(f"There is no session {manager.paths.account} in {manager.paths.data_dir}.")
+    place = place_for(options, with_copies=True)
+    if not place.has_session():
+        say(f"There is no session {place.paths.account} in {place.shown}.")
         return ExitCode.OK
+    manager = manager_of(place)
     manager.require_free()
     if not asked("The bot will have to be linked anew with a QR code. Clear the session?", yes=options.yes):
         say("Nothing was changed.")
         return ExitCode.OK
-    place = manager.clear_session()
+    aside = manager.clear_session()
     if options.json:
-        print_json({"quarantine": str(place) if place else None}, show_numbers=options.show_numbers)
-    elif place is None:
+        print_json({"quarantine": str(aside) if aside else None}, show_numbers=options.show_numbers)
+    elif aside is None:
         say("There was no session any more; the next `linda-bot run` shows a QR code.")
     else:
-        say(f"The session is set aside, not deleted: {place}")
+        say(f"The session is set aside, not deleted: {aside}")
         say("The next `linda-bot run` shows a QR code. To go back: linda-bot restore")
         say("The phone still lists the old device; remove it there if you do not want it back.")
     return ExitCode.OK
@@ -164,7 +185,12 @@ def export(options: argparse.Namespace) -> int:
 
 def import_(options: argparse.Namespace) -> int:
     """Take a session out of a file that another machine wrote."""
-    done = import_session(manager_for(options), options.file, force=options.force)
+    place = place_for(options)
+    if place.shared is not None:
+        raise UsageError(
+            "a session can only be imported into files: import it without LINDA_STORE, then `linda-bot migrate`"
+        )
+    done = import_session(manager_of(place), options.file, force=options.force)
     return _tell_restored(done, options)
 
 
@@ -193,7 +219,7 @@ def _tell_restored(done: Restored, options: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def _info_lines(found: SessionInfo) -> list[tuple[str, str]]:
+def _info_lines(found: SessionInfo, directory: str) -> list[tuple[str, str]]:
     status, validation = found.status, found.validation
     whole = "whole: it comes back without a QR code"
     verdict = whole if validation.verdict is Verdict.RESTORABLE else f"{validation.verdict}: {validation.why}"
@@ -201,10 +227,10 @@ def _info_lines(found: SessionInfo) -> list[tuple[str, str]]:
     last = found.history[-1] if found.history else {}
     lines = [
         ("account", found.account),
-        ("directory", str(found.directory)),
+        ("directory", directory),
         ("session", verdict),
         ("linked number", found.linked_number or "none"),
-        ("bot", f"runs (pid {found.running.pid}, since {found.running.since})" if found.running else "does not run"),
+        ("bot", _running(found.running)),
         ("store", size_text(found.store_bytes)),
         ("backups", f"{len(found.backups)}, the newest {newest.name}, {_age(newest)} ago" if newest else "none"),
         ("set aside", ", ".join(place.name for place in found.quarantines[:_SHOWN_QUARANTINES]) or "nothing"),
@@ -224,6 +250,13 @@ def _info_lines(found: SessionInfo) -> list[tuple[str, str]]:
     return lines
 
 
+def _running(holder: Holder | None) -> str:
+    if holder is None:
+        return "does not run"
+    where = f" on {holder.host}" if holder.host not in ("", socket.gethostname()) else ""
+    return f"runs{where} (pid {holder.pid}, since {holder.since})"
+
+
 def _mail_line(mail: Counts) -> str:
     words = {
         "waiting": "to be handled",
@@ -236,8 +269,12 @@ def _mail_line(mail: Counts) -> str:
     return ", ".join(f"{count} {words[name]}" for name, count in mail._asdict().items() if count) or "all done"
 
 
-def _caught(store: Path) -> int:
+def _caught(place: Place) -> int:
     """Return how many answers the guard has saved; 0 where the store cannot be read, which is told elsewhere."""
+    if place.shared is not None:
+        guard = place.shared.guard()
+        return guard.caught if guard is not None else 0
+    store = place.paths.store
     try:
         return look_at_guard(store).caught if store.is_file() else 0
     except (sqlite3.Error, UnicodeDecodeError):
@@ -247,7 +284,6 @@ def _caught(store: Path) -> int:
 def _info_json(found: SessionInfo) -> dict[str, object]:
     return {
         "account": found.account,
-        "directory": str(found.directory),
         "verdict": str(found.validation.verdict),
         "points": [point._asdict() for point in found.validation.points],
         "linked_number": found.linked_number,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from linda_bot.cli.health_record import load_record
 from linda_bot.cli.output import print_facts, print_json, say
 from linda_bot.cli.paper import can_print, make_console
+from linda_bot.cli.places import place_for
 from linda_bot.cli.strip_chart import BLOCKS, HALF_HOURS_FROM, Piece, chart_lines
 from linda_bot.health.samples import Sample
 from linda_bot.health.states import OUTAGE_S
@@ -15,8 +16,6 @@ from linda_bot.kernel.amounts import percent
 from linda_bot.kernel.errors import ExitCode, UsageError
 from linda_bot.kernel.spans import span
 from linda_bot.sessions.lock import holder_of
-from linda_bot.sessions.paths import SessionPaths
-from linda_bot.settings import load_settings
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -30,8 +29,7 @@ def stats(options: argparse.Namespace) -> int:
     """Tell what the last days were like; exit code 0 whatever that is."""
     if not 1 <= options.days <= _MOST_DAYS:
         raise UsageError(f"--days {options.days} is wrong: it must be from 1 to {_MOST_DAYS}, which are kept")
-    settings = load_settings({"data_dir": options.data_dir, "account": options.account})
-    paths = SessionPaths(settings.data_dir.absolute(), settings.account)
+    paths = place_for(options).paths
     samples, now = load_record(paths).everything, datetime.now(UTC)
     runs = holder_of(paths) is not None
     # While the bot runs, what happened since its last word of itself is not known yet, but nothing is missing either.

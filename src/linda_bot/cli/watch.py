@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from linda_bot.cli.health_record import UnreadableRecordError, load_record
 from linda_bot.cli.paper import can_print, make_console
-from linda_bot.cli.places import paths_for
+from linda_bot.cli.places import Place, place_for
 from linda_bot.cli.status import look
 from linda_bot.cli.strip_chart import BLOCKS
 from linda_bot.cli.watch_page import Paper, View, page
@@ -23,7 +23,6 @@ from linda_bot.eventlog.reading import Record, Wanted, parts_of, read_log, whole
 from linda_bot.eventlog.veil import veil_over
 from linda_bot.health.stats import Day, last_day
 from linda_bot.kernel.errors import ExitCode, UsageError
-from linda_bot.sessions.paths import SessionPaths
 
 _SHORTEST_S, _LONGEST_S = 0.2, 3600.0
 _REMEMBERED = 200
@@ -37,10 +36,10 @@ def watch(options: argparse.Namespace) -> int:
         raise UsageError(f"--every {options.every:g} is wrong: it must be seconds, {_SHORTEST_S:g} to {_LONGEST_S:g}")
     if options.json or not (sys.stdout.isatty() and sys.stdin.isatty()):
         raise UsageError("watch needs a terminal; for programs there is `linda-bot status --json`")
-    paths = paths_for(options)
-    look(paths)  # what is wrong with the place itself is said on a screen that stays
+    place = place_for(options, here=True)
+    look(place)  # what is wrong with the place itself is said on a screen that stays
     with _keys() as pressed, _screen() as draw:
-        watched = _Watched(paths, show_numbers=options.show_numbers)
+        watched = _Watched(place, show_numbers=options.show_numbers)
         while True:
             draw(watched)
             if pressed(options.every) in _ENDING_KEYS:
@@ -50,8 +49,8 @@ def watch(options: argparse.Namespace) -> int:
 class _Watched:
     """What is known of the bot; each look takes in what is new."""
 
-    def __init__(self, paths: SessionPaths, *, show_numbers: bool) -> None:
-        self._paths = paths
+    def __init__(self, place: Place, *, show_numbers: bool) -> None:
+        self._place, paths = place, place.paths
         self.show_numbers = show_numbers
         self._veil = veil_over(paths.logs, show_numbers=show_numbers)
         parts = parts_of(paths.logs)
@@ -71,8 +70,8 @@ class _Watched:
         if now - self._day_until >= timedelta(seconds=_CHART_EVERY_S):
             self._day_until = now
             with suppress(UnreadableRecordError):
-                self._day = last_day(load_record(self._paths).everything, now)
-        status, trouble = look(self._paths)
+                self._day = last_day(load_record(self._place.paths).everything, now)
+        status, trouble = look(self._place)
         return View(status, trouble, self._day, tuple(self._records), self._veil, now)
 
 

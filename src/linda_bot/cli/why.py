@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from linda_bot.cli.lookback import BOLD, DIM, Page, load_reading
 from linda_bot.cli.moments import moment_of
 from linda_bot.cli.output import print_json, say
-from linda_bot.cli.places import paths_for
+from linda_bot.cli.places import place_for
 from linda_bot.connection.ledger.account import Account, give_account
 from linda_bot.connection.ledger.answer import Answer, answer, begin_of_story, chapters_since
 from linda_bot.connection.ledger.chapters import Chapter, local
@@ -31,7 +31,7 @@ def why(options: argparse.Namespace) -> int:
         raise UsageError("--all and --since exclude each other: choose one")
     now = datetime.now(UTC)
     since = moment_of("--since", options.since, now) if options.since else None
-    paths = paths_for(options)
+    paths = place_for(options).paths
     reading = load_reading(paths)
     account = give_account(reading)
     paused = pause_in(paths.pause) is not None

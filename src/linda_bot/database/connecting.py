@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
-from linda_bot.kernel.errors import LindaError, TransientError, UsageError
+from linda_bot.kernel.errors import ExitCode, LindaError, TransientError, UsageError
 
 if TYPE_CHECKING:
     import psycopg
@@ -33,9 +33,13 @@ _KEPT_ALIVE = {
 class DatabaseTroubleError(TransientError):
     """The database cannot be reached or used for now; the text says why, without the address's secrets."""
 
+    exit_code = ExitCode.UNWELL
+
 
 class FencedOffError(LindaError):
     """The account's lease has passed on: what is written by an older one is refused, for good."""
+
+    exit_code = ExitCode.UNWELL
 
 
 class Place(NamedTuple):

@@ -11,10 +11,12 @@ from typing import Any
 
 from linda_bot.database.connecting import Database, Place, trouble_of
 from linda_bot.database.places import HOUSE, account_place
+from linda_bot.database.watching import answered_within
 from linda_bot.kernel.errors import UsageError
 
 _LINES = Path(__file__).with_name("migrations")
 _VERSION_TABLE = "alembic_version"
+_LOOK_WITHIN_S, _UPGRADE_WITHIN_S = 10.0, 60.0
 
 
 def bring_up_to_date(database: Database) -> None:
@@ -46,13 +48,15 @@ def _bring_up_to_date(database: Database, place: Place, line: str) -> None:
     known = revisions(line)
     with database.connect(place) as connection:
         try:
-            found = _version(connection)
+            with answered_within(connection, _LOOK_WITHIN_S):
+                found = _version(connection)
             if found in known[-1:]:
                 return
             if found and found not in known:
                 raise UsageError(f"{database.shown} was written by a newer linda-bot; install that one")
             connection.autocommit = False
-            _upgrade(connection, place.schema, line)
+            with answered_within(connection, _UPGRADE_WITHIN_S):
+                _upgrade(connection, place.schema, line)
         except psycopg.Error as error:
             raise trouble_of(error, database) from None
 

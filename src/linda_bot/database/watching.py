@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import Condition, Thread
+from threading import Condition, Thread, Timer
 from typing import Any
 
 
@@ -25,6 +25,21 @@ class Line:
     def close(self) -> None:
         """Let go of the wire, which goes on."""
         self._socket.close()
+
+
+@contextmanager
+def answered_within(connection: Any, seconds: float) -> Iterator[None]:
+    """Cut the line of a psycopg connection unless the block is through by then: the driver itself waits for ever."""
+    line = Line(connection)
+    timer = Timer(seconds, line.cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        line.close()
 
 
 class Watch:

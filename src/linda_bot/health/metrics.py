@@ -16,6 +16,8 @@ from prometheus_client.registry import Collector
 
 from linda_bot.health import states
 from linda_bot.health.counters import Counters, Durations
+from linda_bot.health.fleet_figures import FleetFigures
+from linda_bot.health.fleet_metrics import FleetCollector
 from linda_bot.health.grades import Grade
 from linda_bot.health.samples import Readings
 
@@ -67,17 +69,22 @@ def metrics_text(facts: Facts) -> bytes:
     return _text(_Figures([_Of((), facts)]))
 
 
-def house_metrics_text(facts: Mapping[str, Facts], phases: Mapping[str, str]) -> bytes:
+def house_metrics_text(
+    facts: Mapping[str, Facts], phases: Mapping[str, str], fleet: FleetFigures | None = None
+) -> bytes:
     """Return all figures of several accounts, by the names that they are to have, and those of their process once.
 
-    `phases` says what becomes of each of them, also of those that do not run.
+    `phases` says what becomes of each of them, also of those that do not run; `fleet` is for accounts that several
+    hosts share.
     """
-    return _text(_Figures([_Of((account,), each) for account, each in facts.items()], phases))
+    figures = _Figures([_Of((account,), each) for account, each in facts.items()], phases)
+    return _text(figures) if fleet is None else _text(figures, FleetCollector(fleet))
 
 
-def _text(figures: "_Figures") -> bytes:
+def _text(*collectors: Collector) -> bytes:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(figures)
+    for each in collectors:
+        registry.register(each)
     return generate_latest(registry)
 
 

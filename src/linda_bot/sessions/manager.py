@@ -86,28 +86,25 @@ class SessionManager:
 
         async def work() -> Restored:
             async with self.held() as book:
-                found = validate(self.paths)
+                found = self._look()
                 wanted = found.verdict in (Verdict.DAMAGED, Verdict.MISSING, Verdict.NOT_LINKED)
                 if not wanted or book.status.restore_status in ENDED_BY_A_PERSON:
                     return Restored(found)
                 choice = Choice(sandbox=self.sandbox, number=book.status.number)
-                recovery = recover(self.paths, self.vault, choice, because=found.why)
+                recovery = self._recover(choice, because=found.why)
                 return self.restored(book, recovery, because=found.why)
 
         return asyncio.run(work())
 
     def backup_session(self, reason: str = "manual", *, keep: int | None = None) -> Backup:
         """Make a verified backup, also while a bot runs; raises NoBackupError."""
-        if not self.paths.store.exists():
+        if not self._has_store():
             raise NoBackupError(f"there is no session {self.paths.account} to back up in {self.paths.data_dir}")
-        keys = self.vault.keys if self.vault else ()
-        keep = self.keep if keep is None else keep
-        paths = self.paths
-        outcome = BackupProcess(Job(str(paths.data_dir), paths.account, reason, keep=keep, keys=keys)).outcome()
+        outcome = BackupProcess(self._backup_job(reason, self.keep if keep is None else keep)).outcome()
         if outcome.manifest is None:
             raise NoBackupError(outcome.error)
         self.save_session_state()
-        directory = paths.cache / outcome.name
+        directory = self.paths.cache / outcome.name
         return Backup(directory, outcome.manifest, load_retirement(directory))
 
     def backups(self) -> list[Backup]:
@@ -130,12 +127,12 @@ class SessionManager:
                 kept = await self.keep_present("before_restore")
                 because = "a person asked for it"
                 if chosen is None:
-                    found = recover(self.paths, self.vault, self._choice(book, kept, force=force), because=because)
+                    found = self._recover(self._choice(book, kept, force=force), because=because)
                     if found.backup is not None:
                         reinstate(self.paths, found.backup.manifest.fingerprint)
                     return self.restored(book, found, kept, because=because)
                 try:
-                    quarantined = put_back(self.paths, chosen, self.vault, because=because)
+                    quarantined = self._put_back(chosen, because=because)
                 except BackupUnusableError as error:
                     raise NoBackupError(f"{chosen.name} cannot be used: {error}; nothing was changed") from error
                 reinstate(self.paths, chosen.manifest.fingerprint)
@@ -151,12 +148,12 @@ class SessionManager:
 
         async def work() -> Path | None:
             async with self.held() as book:
-                found = validate(self.paths)
+                found = self._look()
                 await self.keep_present("before_clear")
                 if found.identity is not None:
                     retire(self.paths, found.identity.fingerprint, "cleared", "the session was cleared by a person")
                 book.remember()
-                place = set_aside(self.paths, because)
+                place = self._set_aside(because)
                 book.note("session_cleared", because=because)
                 book.change(device_linked=False, is_active=False, linked_at=None, restore_status="cleared")
                 return place
@@ -223,7 +220,7 @@ class SessionManager:
         manifest = backup.manifest
         if self.paths.number is not None and manifest.linked_number != self.paths.number:
             raise UsageError(f"{backup.name} is linked to another account than {self.paths.account}")
-        if self.paths.store.exists() and manifest.sandbox is not self.sandbox:
+        if self._has_store() and manifest.sandbox is not self.sandbox:
             raise UsageError(f"{backup.name} and the present session do not both belong to WhatsApp or to a sandbox")
         if force:
             return backup
@@ -245,7 +242,7 @@ class SessionManager:
 
     async def keep_present(self, reason: str) -> Backup | None:
         """Back a whole store up before it goes; raises UsageError for one of another account."""
-        found = validate(self.paths)
+        found = self._look()
         if found.verdict is Verdict.WRONG_ACCOUNT:
             raise UsageError(f"{found.why}; nothing was changed")
         if found.verdict is not Verdict.RESTORABLE:
@@ -264,4 +261,26 @@ class SessionManager:
             passed_over: dict[str, Any] = {"passedOver": list(recovery.passed_over)} if recovery.passed_over else {}
             facts: dict[str, Any] = {"because": because, "by": "person", "backup": backup.name, "madeAt": made_at}
             book.note("session_imported" if imported else "session_restored", **facts, **passed_over)
-        return Restored(validate(self.paths), backup, recovery.quarantined, recovery.passed_over, kept)
+        return Restored(self._look(), backup, recovery.quarantined, recovery.passed_over, kept)
+
+    # What is done to the store itself: of one that is in no file, in another way.
+
+    def _has_store(self) -> bool:
+        return self.paths.store.exists()
+
+    def _look(self) -> Validation:
+        """Check the five points of a session that nobody runs."""
+        return validate(self.paths)
+
+    def _backup_job(self, reason: str, keep: int) -> Job:
+        keys = self.vault.keys if self.vault else ()
+        return Job(str(self.paths.data_dir), self.paths.account, reason, keep=keep, keys=keys)
+
+    def _recover(self, choice: Choice, *, because: str) -> Recovery:
+        return recover(self.paths, self.vault, choice, because=because)
+
+    def _put_back(self, backup: Backup, *, because: str) -> Path | str | None:
+        return put_back(self.paths, backup, self.vault, because=because)
+
+    def _set_aside(self, because: str) -> Path | None:
+        return set_aside(self.paths, because)

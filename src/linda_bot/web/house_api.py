@@ -1,5 +1,7 @@
 """The control API of a house: what is done for each operation."""
 
+from http import HTTPStatus
+
 from aiohttp import web
 
 from linda_bot.app.answers import Accounts
@@ -7,13 +9,14 @@ from linda_bot.app.front import NotNowError
 from linda_bot.app.house import House
 from linda_bot.app.house_metrics import house_metrics
 from linda_bot.app.pairing import Linking
-from linda_bot.kernel.masking import mask_account
+from linda_bot.kernel.masking import mask_account, mask_line
 from linda_bot.settings import Settings
 from linda_bot.web.api import LOOK_WITHIN_S, METRICS_HEAD, answered, described_by, may_see_numbers, route_of, within
 from linda_bot.web.asked import read_body, read_query
 from linda_bot.web.house_accounts import AccountNames, accounts_of, view_of
 from linda_bot.web.house_operations import HOUSE_OPERATIONS, HOUSE_PROBES, AddAccount, PairPhone
 from linda_bot.web.operations import API, LONGEST_BODY, Looking, Nothing, Wellness
+from linda_bot.web.problems import problem
 from linda_bot.web.routes import Handler, Route
 
 _CHANGED_WITHIN_S = 30.0
@@ -33,8 +36,8 @@ def house_routes(house: House, names: AccountNames, settings: Settings) -> list[
         "remove-account": api.remove,
         "account-pairing": api.pairing,
         "account-pair": api.pair,
-        "healthz": _well(Wellness(status="ok")),
-        "readyz": _well(Wellness(status="ready")),
+        "healthz": api.healthz,
+        "readyz": api.readyz,
         "metrics": api.metrics,
     }
     routes = [route_of(operation, handlers[operation.name]) for operation in (*HOUSE_OPERATIONS, *HOUSE_PROBES)]
@@ -104,17 +107,31 @@ class _HouseApi:
         await within(_CODE_WITHIN_S, front.pair_phone(asked.number))
         return self._linking(account)
 
+    async def healthz(self, _request: web.Request) -> web.Response:
+        """Whoever answers is alive."""
+        return answered(Wellness(status="ok"))
+
+    async def readyz(self, _request: web.Request) -> web.Response:
+        """Whether the process has begun."""
+        why = self._house.readiness()
+        if not why:
+            return answered(Wellness(status="ready"))
+        detail = mask_line(why)
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, kind="not-ready", title="Not ready")
+
     async def metrics(self, _request: web.Request) -> web.Response:
         """The metrics of all accounts."""
         said = await within(LOOK_WITHIN_S, house_metrics(self._house, self._settings))
         return web.Response(body=said, headers=METRICS_HEAD)
 
-    async def fleet(self, _request: web.Request) -> web.Response:
+    async def fleet(self, request: web.Request) -> web.Response:
         """How the hosts share the accounts."""
+        asked = read_query(request, Looking)
+        may_see_numbers(request, wanted=asked.show_numbers)
         found = self._house.fleet() if self._house.fleet is not None else None
         if found is None:
             raise NotNowError("this process shares its accounts with no other host")
-        return answered(found)
+        return answered(found if asked.show_numbers else found.masked())
 
     async def _asked(self, request: web.Request) -> str:
         """Return the account that is meant; raises UsageError for none, and RefusedError."""
@@ -129,10 +146,3 @@ class _HouseApi:
         resident, front = self._house.residents[account], self._house.front(account)
         view = front.pairing.view() if front is not None else None
         return answered(Linking(phase=resident.phase.value, why=resident.why, pairing=view))
-
-
-def _well(said: Wellness) -> Handler:
-    async def answer(_request: web.Request) -> web.StreamResponse:
-        return answered(said)
-
-    return answer

@@ -108,6 +108,7 @@ HOUSE_PROBES = (
         "Whether the process has begun; how its accounts are does not matter",
         Right.NONE,
         answer=Wellness,
+        problems=(HTTPStatus.SERVICE_UNAVAILABLE,),
     ),
     Operation("metrics", "GET", "/metrics", "The metrics of all accounts", media=(METRICS,), problems=(_TOO_SLOW,)),
 )

@@ -10,12 +10,13 @@ from types import SimpleNamespace
 from typing import cast
 
 import aiohttp
-import msgspec
 import pytest
 from pydantic import SecretStr
 
+from linda_bot.app.fleet_view import FleetView
 from linda_bot.app.job import Job
 from linda_bot.app.pairing import PairingView, QrCode, Stage
+from linda_bot.fleet.ledger import AccountSeen, AccountState, Why
 from linda_bot.sessions.paths import HousePaths, SessionPaths
 from linda_bot.settings.values import HttpAddress
 from linda_bot.web.house_doors import HouseDoors
@@ -313,8 +314,22 @@ async def test_the_document_describes_the_house(house: Served) -> None:
         found = await (await owner.get("/api/v1/openapi.json")).json()
         fleet = await owner.get("/api/v1/fleet")
         assert fleet.status == 409
-        house.made.house.fleet = lambda: msgspec.convert({"stage": "code"}, PairingView)
-        assert (await owner.get("/api/v1/fleet")).status == 200
+        account = AccountSeen(
+            account=SHOP,
+            state=AccountState.ACTIVE,
+            host="a",
+            came_from="",
+            came_by=Why.CLAIMED,
+            given_back="",
+            fence=1,
+            left_s=9.0,
+            granted_s=1.0,
+        )
+        house.made.house.fleet = lambda: FleetView(host="a", accounts=(account,))
+        shown = await owner.get("/api/v1/fleet")
+        assert shown.status == 200
+        assert SHOP not in await shown.text()
+        assert SHOP in await (await owner.get("/api/v1/fleet?show_numbers=true")).text()
     (parameter, *_) = found["paths"]["/api/v1/accounts/{account}/pause"]["post"]["parameters"]
     assert (parameter["name"], parameter["in"]) == ("account", "path")
 

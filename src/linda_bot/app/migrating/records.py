@@ -22,6 +22,7 @@ from linda_bot.kernel.errors import UsageError
 from linda_bot.kernel.files import UnreadableFileError, fit_json, read_json, sync_directory, write_json
 from linda_bot.sessions.paths import SessionPaths
 from linda_bot.sessions.shared.access import SharedStore
+from linda_bot.sessions.store import has_device
 
 if TYPE_CHECKING:
     import psycopg
@@ -62,7 +63,8 @@ def traces_of(paths: SessionPaths, database: Database) -> Traces:
     with _house(database, paths.account) as connection:
         row = load_row(connection, paths.account)
         in_database = _is_linked(connection, SharedStore(database, paths.account).schema)
-    return Traces(load_marker(paths), row, paths.store.exists(), in_database)
+    in_files = paths.store.exists() and has_device(paths.store)  # a store that was never linked is nobody's session
+    return Traces(load_marker(paths), row, in_files, in_database)
 
 
 def load_marker(paths: SessionPaths) -> Marker | None:
