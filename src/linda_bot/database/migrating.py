@@ -43,10 +43,10 @@ def _revisions(directory: Path) -> tuple[str, ...]:
 
 
 def _bring_up_to_date(database: Database, place: Place, line: str) -> None:
-    import psycopg  # `connect` says so where it is missing
-
     known = revisions(line)
     with database.connect(place) as connection:
+        import psycopg  # it is there: else the connection would not be
+
         try:
             with answered_within(connection, _LOOK_WITHIN_S):
                 found = _version(connection)

@@ -94,6 +94,7 @@ class PatientConnection:
         if connection is None or connection.closed:
             doing.cancel()
             return
+        doing.add_done_callback(lambda _: connection.pgconn.finish())  # whatever became of it
         with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
             line.shutdown(socket.SHUT_RDWR)
         asyncio.get_running_loop().call_later(_BREAKS_WITHIN_S, doing.cancel)

@@ -34,7 +34,8 @@ def account(name: str, phase: str, because: str = "") -> AccountChanged:
 @asynccontextmanager
 async def alarmed() -> AsyncIterator[tuple[EventBus, list[tuple[float, Event]]]]:
     """Watch over a bus: told after 180 s, over after 60 s."""
-    bus, told = EventBus(), []
+    bus = EventBus()
+    told: list[tuple[float, Event]] = []
     loop = asyncio.get_running_loop()
     began_at = loop.time()
 

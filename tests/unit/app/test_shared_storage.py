@@ -38,11 +38,13 @@ class FakeLease:
 
 @pytest.fixture
 def lease() -> FakeLease:
+    """Return the right by which the account is here."""
     return FakeLease()
 
 
 @pytest.fixture
 def storage(tmp_path: Path, lease: FakeLease) -> SharedStorage:
+    """Return an account's storage; no database is behind it."""
     settings = Settings.model_validate({"data_dir": tmp_path, "account": ACCOUNT})
     job = Job(settings=settings, engine_command=(), engine_environment={}, engine=None)
     return SharedStorage(job, Database("postgresql://linda:secret@127.0.0.1:9/none"), lease)
@@ -126,10 +128,10 @@ async def test_what_an_old_life_hears_is_not_about_the_new_one(
 ) -> None:
     """A connection that is fenced off speaks of the lease that it had."""
     async with storage.opened():
-        storage._passed_on()  # noqa: SLF001 (what all its parts call)
+        storage._passed_on()
         assert len(lease.told) == 1
         lease.number = 8
-        storage._passed_on()  # noqa: SLF001
+        storage._passed_on()
         assert len(lease.told) == 1
 
 
