@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Most tests wait for processes of their own, so they run side by side; many are about time, so not too many at once.
 WORKERS ?= 2
 
-.PHONY: anew help setup run demo rehearse test thorough chaos soak coverage mutants quick unit check lint checker types docs pictures fix bench cut release lock clean
+.PHONY: anew help setup run demo rehearse test thorough chaos soak fleet coverage mutants quick unit check lint checker types docs pictures fix bench cut release lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -53,6 +53,9 @@ chaos: setup ## everything goes wrong at once: FOR=20m for each of SEEDS="1 2 3"
 
 soak: setup ## let it live long and look for growth: FOR=30m in real time, or MONTH=1 for 30 days in ten minutes
 	$(BIN)/python -m trials.soak $(if $(MONTH),--month,--for $(or $(FOR),30m))
+
+fleet: setup ## random hours of hosts, leases and outages in virtual time: HOURS=50 SEEDS=1-20
+	$(BIN)/python -m trials.fleet --hours $(or $(HOURS),50) --seeds $(or $(SEEDS),1-20)
 
 coverage: setup ## all tests, with what the processes run that they start: fails under 90 % of the branches; takes long
 	$(BIN)/python -m trials.coverage --workers $(WORKERS)
