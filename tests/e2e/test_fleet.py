@@ -156,7 +156,9 @@ async def test_the_database_fails(sandbox: Sandbox, own_server: Server, tmp_path
                 own_server.start()
                 await asyncio.sleep(1)
             lost, doubled = await answers_of(friend, written, within_s=LEASE_S + MORE_S + 10)
-            assert (lost, doubled) == (0, 0)
+            assert doubled == 0
+            # What was being sent in the moment of the crash may have arrived: it is known as such, and not sent again.
+            assert lost <= await asyncio.to_thread(world.unknown, numbers) <= len(numbers)
     finally:
         await world.close()
     assert world.pairings(numbers) == len(numbers)

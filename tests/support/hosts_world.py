@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 
 from linda_bot.database.connecting import Database, DatabaseTroubleError
+from linda_bot.database.places import account_place
 from linda_bot.fleet.ledger import AccountSeen, Host, MoveSeen
 from linda_bot.fleet.postgres_ledger import PostgresLedger
 from linda_bot.sandbox.bot_process import BotProcess
@@ -198,6 +199,15 @@ class HostsWorld:
                 if number:
                     answered[number] = time.monotonic() - began_at
         return answered
+
+    def unknown(self, numbers: Sequence[str]) -> int:
+        """Return how many answers of these accounts may have arrived or not, as their outboxes say."""
+        found = 0
+        for number in numbers:
+            with Database(self.address).connect(account_place(number, "test")) as connection:
+                row = connection.execute("SELECT count(*) FROM outbox WHERE state = 3").fetchone()
+                found += row[0] if row else 0
+        return found
 
     def pairings(self, numbers: Sequence[str]) -> int:
         """Return how often the accounts were linked, all together."""

@@ -32,10 +32,10 @@ def account(name: str, phase: str, because: str = "") -> AccountChanged:
 
 
 @asynccontextmanager
-async def alarmed() -> AsyncIterator[tuple[EventBus, list[tuple[float, Event]]]]:
+async def alarmed() -> AsyncIterator[tuple[EventBus, list[tuple[int, Event]]]]:
     """Watch over a bus: told after 180 s, over after 60 s."""
     bus = EventBus()
-    told: list[tuple[float, Event]] = []
+    told: list[tuple[int, Event]] = []
     loop = asyncio.get_running_loop()
     began_at = loop.time()
 
