@@ -148,7 +148,7 @@ async def test_the_database_fails(sandbox: Sandbox, own_server: Server, tmp_path
                 assert not any(sandbox.online(number) for number in numbers)
             finally:
                 own_server.thaw()
-            await world.all_answer(friend, numbers, within_s=LEASE_S + MORE_S)
+            await world.all_answer(friend, numbers, within_s=LEASE_S + MORE_S + 10)
             async with writing(friend, numbers, every_s=0.05) as written:
                 await asyncio.sleep(0.5)
                 own_server.stop("immediate")
