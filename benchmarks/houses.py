@@ -2,8 +2,7 @@
 
 One account with its session and messages in PostgreSQL against one in files, in turn, on one sandbox and with the same
 handlers; then houses of several accounts in files against a house of one. The database server is one of this run's own,
-with fsync on, as people have it. Results go to benchmarks/results/houses.json; `python -m benchmarks.table` writes them
-into docs/benchmarks.md.
+with fsync on, as people have it. Results go to benchmarks/results/houses.json, and as tables into docs/benchmarks.md.
 """
 
 import argparse
@@ -29,6 +28,8 @@ from tests.support.hosts_world import HostsWorld, numbers_of
 from tests.support.postgres import find_binaries, running_server
 
 FILE = RESULTS / "houses.json"
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- houses: begin -->", "<!-- houses: end -->"
 CONNECTED = "connected, listening"
 HEAD = "| what | in PostgreSQL | in files | ratio, quartiles |\n| --- | --- | --- | --- |"
 HEAD_OF_HOUSES = "| accounts | all connected after, s | memory, MB | for each account, MB |\n| --- | --- | --- | --- |"
@@ -180,6 +181,9 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING)
     record = asyncio.run(bench(options.rounds, options.houses)).record()
     options.to.write_text(json.dumps(record, indent=1) + "\n")
+    if options.to == FILE:
+        before, _, rest = PAGE.read_text().partition(BEGIN)
+        PAGE.write_text(f"{before}{BEGIN}\n\n{tables(record)}\n\n{END}{rest.partition(END)[2]}")
     print(f"\n{tables(record)}")
 
 
