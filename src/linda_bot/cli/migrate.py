@@ -88,7 +88,9 @@ def _database(options: argparse.Namespace, settings: Settings) -> Database:
         if address.partition("://")[0] in SCHEMES:
             return Database(address)
     if options.to not in (Home.FILES, Home.DATABASE) or options.source:
-        raise UsageError("it must be `files`, `database` (LINDA_STORE) or an address: postgresql://user@host/name")
+        raise UsageError(
+            "--to is wrong: it must be `files`, `database` (LINDA_STORE) or an address: postgresql://user@host/name"
+        )
     if settings.store is None:
         raise UsageError("say which database: set LINDA_STORE, or name its address")
     return Database(settings.store.get_secret_value())
